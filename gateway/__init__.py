@@ -92,6 +92,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     profile         a named part of what is served
     wording         how a wrong word is answered: did you mean ...?
     verbatim        JSON that goes through as the text that it was, and JSON written
+    dates           moments as dates, whatever number they are
     visible         text from elsewhere, safe to look at
     credentials     our own secrets, found again where they turn up in what somebody else says
     screens/        what deceives in definitions and results: hidden text, false names, words meant for the model; and

@@ -21,10 +21,10 @@ from gateway.lasting import DAY, LONGEST
 from gateway.policy import LivePolicy, RunFacts
 from gateway.preview import Background
 from gateway.reasons import of_lines
-from gateway.run import fold
 from gateway.schema import violation
 from gateway.sources import extended
 from gateway.store import Store
+from gateway.store.legible import folded
 from gateway.tolls import Tolls
 
 OWN_CLIENT = "elicitation"  # how somebody was known who answered in the client that made the call
@@ -59,7 +59,7 @@ class Approving:
 
     async def background(self, approval: Approval) -> Background:
         """What an approver may want to know beside the call itself."""
-        run = fold(approval.run_id, await self.store.events(approval.run_id))
+        run = folded(approval.run_id, await self.store.events(approval.run_id))
         heard = extended(None, run.input, run.answers, whole=run.whole) if run.driver == "loop" else None
         last = await self.store.last_like(approval)
         return Background(last, heard, run.spend, run.limits, self.tolls().of(approval.path))
@@ -128,7 +128,7 @@ class Approving:
         )
 
     async def _facts(self, approval: Approval) -> Facts:
-        run = fold(approval.run_id, await self.store.events(approval.run_id))
+        run = folded(approval.run_id, await self.store.events(approval.run_id))
         policy = await self.policy.settled()
         asks = policy.traces and run.driver == "loop"
         heard = None

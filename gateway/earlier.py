@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from gateway.call import Subject
+from gateway.errors import Unreadable
 from gateway.events import Cancelled, Doubted, Failed, Resolved, Succeeded
 from gateway.run import fold
 from gateway.standing import NOTHING_HELD, Held, held_back
@@ -75,10 +76,15 @@ async def _rows(store: Store, since: int) -> Sequence[RunRow]:
 
 
 async def _read_in(store: Store, row: RunRow, since: int) -> Read:
-    """What a run that was at work after `since` had read. One that is too long to look at: perhaps anything."""
+    """What a run that was at work after `since` had read. One that is too long to look at, or that can't
+    be read: perhaps anything.
+    """
     if row.seq > MOST_READ:
         return True, None
-    events = await store.events(row.id)
+    try:
+        events = await store.events(row.id)
+    except Unreadable:
+        return True, None
     worked = [recorded.at for recorded in events if not isinstance(recorded.event, _AFTER_IT)]
     run = fold(row.id, events)
     return (run.tainted, run.servers) if worked[-1] >= since else NOTHING_READ

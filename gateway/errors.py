@@ -9,6 +9,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
     - LogInNeeded          it wants a log-in of this user's own  exit 4
   + StoreError             the store could not keep or find something
     - TooNew               a newer Toolgate has written it
+    - Unreadable           a row of it is damaged, or newer than this Toolgate: one run is concerned
     - UnknownRun           no such run
     - UnknownApproval      no such approval
     - UnknownTask          no such task, or somebody else's
@@ -53,6 +54,7 @@ __all__ = [
     "UnknownRun",
     "UnknownSession",
     "UnknownTask",
+    "Unreadable",
     "UpstreamUnavailable",
 ]
 
@@ -123,6 +125,10 @@ class TooNew(StoreError):
 
     def __init__(self, place: str) -> None:
         super().__init__(f"the store `{place}` was written by a newer Toolgate; update this one")
+
+
+class Unreadable(StoreError):
+    """What is on record of one run, or one question, can't be read. All others can."""
 
 
 class UnknownRun(StoreError):

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from gateway.errors import IllegalEvent, StoreError
+from gateway.errors import IllegalEvent, StoreError, Unreadable
 from gateway.events import Cancelled, Event, Paused, Recorded
 from gateway.store import Store
 
@@ -98,7 +98,8 @@ class Lookout:
             with contextlib.suppress(StoreError):  # whoever takes the step finds out what is wrong
                 version = await self._store.version()
                 for halting in tuple(self._driven):
-                    await halting.look(version)
+                    with contextlib.suppress(Unreadable):
+                        await halting.look(version)
 
     async def _stop(self) -> None:
         looking, self._looking = self._looking, None

@@ -16,6 +16,7 @@ __all__ = ["HIGHEST", "LOWEST", "Job", "Slots", "choose", "pause"]
 
 LOWEST, HIGHEST = -100, 100  # priorities
 LONGEST_PAUSE = 60_000  # milliseconds
+UNREADABLE_PAUSE = 900_000  # at last, of a run that no worker of this version can read
 
 
 @value(frozen=True, slots=True)
@@ -72,9 +73,9 @@ def choose(jobs: Sequence[Job], under_way: Sequence[Job], slots: Slots, turns: M
     return min((job for job in jobs if slots.are_free(job, under_way)), key=rank, default=None)
 
 
-def pause(attempts: int) -> int:
+def pause(attempts: int, most: int = LONGEST_PAUSE) -> int:
     """Milliseconds until a job is begun again whose last so many drivers died on it, or could do nothing with it.
 
     The first death is nobody's fault. A run that kills whoever drives it must not kill everybody.
     """
-    return 0 if attempts <= 1 else min(LONGEST_PAUSE, 1_000 * 2 ** min(attempts - 2, 10))
+    return 0 if attempts <= 1 else min(most, 1_000 * 2 ** min(attempts - 2, 10))

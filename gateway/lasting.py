@@ -14,6 +14,7 @@ from typing import Any
 
 from gateway.approval import CREDENTIAL, TAINTED, Approval, Remember, Scope
 from gateway.call import Action, Arguments, Call
+from gateway.dates import dated
 from gateway.visible import visible
 
 __all__ = ["DAY", "LONGEST", "LONGEST_SESSION", "Delegation", "Remembered", "client_place", "moment", "remembered"]
@@ -100,7 +101,7 @@ class Remembered:
     @property
     def said(self) -> str:
         """`allowed by A-17 of user:bob, until 2026-12-01 00:00 UTC`."""
-        end = datetime.fromtimestamp(self.until / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        end = dated(self.until).strftime("%Y-%m-%d %H:%M UTC")
         return f"allowed by {self.approval_id} of {self.by}, until {end}"
 
     def to_json(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from gateway.agents.sleeping import WAIT, nap
 from gateway.call import Deny
 from gateway.calling import Calling
 from gateway.conversation import AnswerRejected, Interrupted, Searched
-from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError
+from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError, Unreadable
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
 from gateway.halting import Halting, Lookout
 from gateway.hearing import OfRun
@@ -284,8 +284,11 @@ class _Drive:
         await self.journal.append([searched])
 
     async def _trace_refusal(self, refusal: Decided) -> None:
-        """A wait that ended in a no has no call that could tell of it."""
-        approval = await self.parts.store.approval(refusal.approval_id)
+        """A wait that ended in a no has no call that could tell of it. Of a damaged question nothing is told."""
+        try:
+            approval = await self.parts.store.approval(refusal.approval_id)
+        except Unreadable:
+            return
         turn = refusal.key.partition("/")[0]
         self.parts.tracing.waited(approval.call, Place.of(self.run, turn), approval)
 

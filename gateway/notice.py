@@ -6,10 +6,10 @@ which folder of this machine the line stands that asks.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from gateway.approval import Approval
 from gateway.call import JsonObject
+from gateway.dates import dated
 from gateway.preview import Background, Line, background, preview, value_of
 
 __all__ = ["lines", "notice", "short"]
@@ -27,7 +27,7 @@ def short(rule: str | None) -> str | None:
 
 def lines(approval: Approval, known: Background | None, *, whole: bool = True) -> tuple[Line, ...]:
     """The call and what is known beside it, if that was looked at; with `whole`, every value in full."""
-    until = datetime.fromtimestamp(approval.expires / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    until = dated(approval.expires).strftime("%Y-%m-%d %H:%M UTC")
     afar = replace(approval, rule=short(approval.rule))
     beside = background(approval, known) if known is not None else ()
     return (*preview(afar, whole=whole), *beside, Line("until", until))

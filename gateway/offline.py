@@ -25,6 +25,7 @@ from gateway.standing import held_back
 from gateway.store import Unchanged, run_account
 from gateway.store.database import DatabaseStore
 from gateway.store.lease import is_dead, leased, owner_name
+from gateway.store.legible import folded
 from gateway.store.opening import is_made, open_store
 from gateway.store.waiting import until
 from gateway.tool_words import effects_of
@@ -60,13 +61,13 @@ class Offline:
 
     def subject(self, user: str | None = None, tenant: str | None = None, agent: str | None = None) -> Subject:
         """Who is asking: what was given, else what is configured."""
-        identity = self.config.identity
-        return Subject(user or identity.user, tenant or identity.tenant, agent)
+        own = self.config.identity
+        return Subject(own.user if user is None else user, own.tenant if tenant is None else tenant, agent)
 
     async def run(self, run_id: str) -> Run:
-        """A run as it is now; a unique prefix of its id will do. Raises UnknownRun."""
+        """A run as it is now; a unique prefix of its id will do. Raises UnknownRun, Unreadable."""
         row = await self.store.run_row(run_id)
-        return fold(row.id, await self.store.events(row.id))
+        return folded(row.id, await self.store.events(row.id))
 
     async def events(self, run_id: str) -> Sequence[Recorded]:
         """All that happened in a run; a unique prefix of its id will do. Raises UnknownRun."""
@@ -160,7 +161,7 @@ class Offline:
         """Deletes a run that has ended, and returns its id; with `force` it is cancelled first, and whoever drives it
         has `LET_GO` seconds. Raises StoreError.
         """
-        run = await self.run(run_id)
+        run = await self.store.run_row(run_id)  # whatever it holds
         if force:
             self.store.removal.check(run.id)  # before anything is changed
             if run.status not in ENDED:

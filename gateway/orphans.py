@@ -13,11 +13,12 @@ from gateway.clients import Clients
 from gateway.doubts import lost
 from gateway.earlier import held_in
 from gateway.effects import UNDO
-from gateway.errors import IllegalEvent, LeaseLost, StoreError
+from gateway.errors import IllegalEvent, LeaseLost, StoreError, Unreadable
 from gateway.events import Failed, Started
 from gateway.reserving import settled_of_lost
 from gateway.store import RunRow, Store, run_account
 from gateway.store.lease import is_dead, machine, owner_name, process_of
+from gateway.store.legible import left_out
 from gateway.store.wanted import Wanted
 from gateway.task import is_run_of_task
 
@@ -36,18 +37,30 @@ async def sweep(clients: Clients, *, elsewhere: bool = False, now: Callable[[], 
     rows = await clients.store.run_rows(RUNS_SEEN, Wanted(status="running"))
     rows = [row for row in rows if row.driver == "client"]
     rows = [row for row in rows if not (is_run_of_task(row.id) or row.id.startswith(UNDO))]  # others take them up
-    left = [
-        row for row in rows if await _is_lost(clients.store, row, (now or clients.store.now)() if elsewhere else None)
-    ]
-    for row in left:
-        lease = await clients.store.acquire(row.id, owner_name(), LEASE, row.owner)
+    clock, count = now or clients.store.now, 0
+    for row in rows:
+        try:
+            if await _is_lost(clients.store, row, clock() if elsewhere else None):
+                await _close(clients, row)
+                count += 1
+        except Unreadable as error:
+            left_out(error)
+    return count
+
+
+async def _close(clients: Clients, row: RunRow) -> None:
+    lease = await clients.store.acquire(row.id, owner_name(), LEASE, row.owner)
+    try:
         held = await held_in(clients.store, row.id)
-        settle = settled_of_lost(run_account(row.id), held)
-        with contextlib.suppress(IllegalEvent, LeaseLost):  # another gateway was faster
-            why = Failed("lost", "the gateway was killed")
-            await clients.store.append(row.id, [why, *lost(held, {})], lease=lease, changes=settle)
-            await clients.trace_end(row.id)
-    return len(left)
+    except Unreadable:
+        if lease is not None:  # a person may end it
+            await clients.store.release(lease)
+        raise
+    settle = settled_of_lost(run_account(row.id), held)
+    with contextlib.suppress(IllegalEvent, LeaseLost):  # another gateway was faster
+        why = Failed("lost", "the gateway was killed")
+        await clients.store.append(row.id, [why, *lost(held, {})], lease=lease, changes=settle)
+        await clients.trace_end(row.id)
 
 
 async def _is_lost(store: Store, row: RunRow, now: int | None) -> bool:

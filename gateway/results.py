@@ -5,13 +5,13 @@ A refusal says why, by which rule, and what to do next; it never says how the ru
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from gateway.approval import Approval
 from gateway.budget import shown
 from gateway.call import Answered, Deny, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.conversation import AnswerRejected
+from gateway.dates import dated
 from gateway.events import Decided, Denied, Doubted, Held, Resolved, Returned
 from gateway.later import Notified
 from gateway.preview import changes
@@ -97,7 +97,7 @@ def resolved_text(event: Resolved) -> str:
 
 def woken(until: int, news: str) -> Answered:
     """What a model is told that has waited until this moment (milliseconds since 1970), for news or without."""
-    at = datetime.fromtimestamp(until / 1000, UTC).isoformat(timespec="seconds")
+    at = dated(until).isoformat(timespec="seconds")
     if news:
         return Answered({"content": [_block(f"No news of `{news}` came until {at}.")], "isError": True})
     return Answered({"content": [_block(f"The time has come: it is {at}, or later.")], "isError": False})

@@ -98,12 +98,12 @@ class Runtime:
 
     def subject_for(self, agent: str | None) -> Subject:
         """The configured user through this agent; the first one configured, if none is named."""
-        name = (agent or default_agent(self.config)).removeprefix("agent:")  # as runs are listed with it
-        return self.offline.subject(agent=f"agent:{name}")
+        name = default_agent(self.config) if agent is None else agent
+        return self.offline.subject(agent=f"agent:{name.removeprefix('agent:')}")  # as runs are listed with it
 
     def model_of(self, agent: str | None) -> str:
         """Which model this agent (the first one, if none is named) has by its configuration. Raises ConfigError."""
-        return agent_of(self.config, agent or default_agent(self.config), "--agent").model
+        return agent_of(self.config, default_agent(self.config) if agent is None else agent, "--agent").model
 
     async def submit(  # noqa: PLR0913 - what a run begins with
         self,

@@ -7,12 +7,12 @@ waits for a person: then the approval's id is the task's.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.approval import Approval
 from gateway.call import Answered, Arguments, Call, InDoubt, JsonObject, Outcome, Refused, Subject
 from gateway.caller import Caller
+from gateway.dates import dated
 from gateway.results import unforged
 from gateway.verbatim import altered
 
@@ -107,7 +107,7 @@ def state_of(approval: Approval, status: str, message: str, updated: int, **more
 
 
 def _iso(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return dated(milliseconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def named(state: JsonObject, task_id: str) -> JsonObject:

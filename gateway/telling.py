@@ -10,14 +10,14 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 
 import httpx2
 
 from gateway.approval import Approval
 from gateway.approving import Approving
 from gateway.call import JsonObject
-from gateway.errors import StoreError, UnknownApproval
+from gateway.dates import dated
+from gateway.errors import StoreError, UnknownApproval, Unreadable
 from gateway.guarded import guarded_client
 from gateway.notice import notice
 from gateway.reach import Reach
@@ -88,6 +88,8 @@ class Telling:
             message = encode(await self._message(delivery))
         except UnknownApproval:
             return None  # there is nothing to tell any more
+        except Unreadable as error:
+            return str(error)
         headers = headers_of(self._hook.key, f"{delivery.approval_id}.{delivery.event}", self._clock(), message)
         try:
             response = await self._client.post(
@@ -104,8 +106,8 @@ class Telling:
         if delivery.what == "approval.escalated":
             told["escalate_to"] = approval.escalate_to
         at = _at(delivery.what, approval)
-        moment = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")
-        return {"type": delivery.what, "timestamp": moment.replace("+00:00", "Z"), "data": told}
+        when = dated(at).isoformat(timespec="milliseconds")
+        return {"type": delivery.what, "timestamp": when.replace("+00:00", "Z"), "data": told}
 
 
 def _at(what: What, approval: Approval) -> int:

@@ -5,7 +5,7 @@ What a person approves must be what the tool gets: no character may hide another
 
 import unicodedata
 
-__all__ = ["hides", "shortened", "visible"]
+__all__ = ["hides", "shortened", "visible", "visible_lines"]
 
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -22,6 +22,11 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same of a text of our own that has several lines."""
+    return text if text.isascii() and text.isprintable() else "\n".join(map(visible, text.split("\n")))
 
 
 def shortened(text: str, width: int) -> str:

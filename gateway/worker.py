@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.engine import Engine
-from gateway.errors import ConfigError, LeaseLost, NotItsTurn, StoreError, ToolgateError
-from gateway.job import Slots
+from gateway.errors import ConfigError, LeaseLost, NotItsTurn, StoreError, ToolgateError, Unreadable
+from gateway.job import LONGEST_PAUSE, UNREADABLE_PAUSE, Slots
 from gateway.loop import Loop
 from gateway.run import Run
 from gateway.shielded import shielded
@@ -194,7 +194,7 @@ class Worker:
         else:
             log.error("run %s broke, and is tried again later", lease.run_id, exc_info=error)
         with contextlib.suppress(StoreError):
-            await self.store.put_off(lease)
+            await self.store.put_off(lease, UNREADABLE_PAUSE if isinstance(error, Unreadable) else LONGEST_PAUSE)
 
     # ---- all the while
 

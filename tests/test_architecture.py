@@ -46,7 +46,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.rewritings", "gateway.spelling", "gateway.clues",
         "gateway.sources",
         "gateway.fieldnames", "gateway.mentions", "gateway.redaction", "gateway.fulfilment",
-        "gateway.visible", "gateway.credentials",
+        "gateway.visible", "gateway.dates", "gateway.credentials",
         "gateway.screens", "gateway.policy", "gateway.effects", "gateway.reasons", "gateway.facts", "gateway.gates",
         "gateway.gaps",
         "gateway.agents",

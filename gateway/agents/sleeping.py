@@ -6,10 +6,11 @@ It is no server's tool: nothing leaves. That an agent may wait is the admin's wo
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from gateway.arguments import ArgumentsError, parse_json
+from gateway.dates import dated
 from providers import ToolSpec
 
 __all__ = ["LONGEST", "WAIT", "WAIT_FOR", "Nap", "nap", "news_name"]
@@ -80,5 +81,5 @@ def _moment(text: Any, now: int) -> float | str:
     if moment.tzinfo is None:
         return "`until` says no zone: write `Z` behind it, or an offset"
     seconds = moment.timestamp() - now / 1000
-    at = datetime.fromtimestamp(now / 1000, UTC).isoformat(timespec="seconds")
+    at = dated(now).isoformat(timespec="seconds")
     return seconds if seconds > 0 else f"`until` has passed: it is {at}"

@@ -69,7 +69,14 @@ def approvals_command(context: click.Context, as_json: bool, caller: Caller) -> 
 async def _doubted(offline: "Offline") -> list[str]:
     """How to say what became of the calls that nobody knows about, and for which runs wait."""
     from gateway.cli.lines import doubts
+    from gateway.errors import Unreadable
+    from gateway.store.legible import left_out
 
     rows = await offline.store.run_rows(RUNS_SEEN)
-    waiting = [await offline.run(row.id) for row in rows if row.status == "waiting"]
-    return [doubt for run in waiting for doubt in doubts(run)]
+    found = list[str]()
+    for row in (row for row in rows if row.status == "waiting"):
+        try:
+            found += doubts(await offline.run(row.id))
+        except Unreadable as error:
+            left_out(error)
+    return found

@@ -5,6 +5,7 @@ crash, goes on where it was. On a terminal Ctrl-C stops the answer and not the p
 """
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from gateway.cli.options import Caller
 from gateway.cli.slash import COMMANDS, Quit, obey
 from gateway.cli.talk import ChatView, Opening, Talk
 from gateway.cli.view import LiveView, show_line
+from gateway.errors import Unreadable
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
 from gateway.steps import users_turn
@@ -88,8 +90,9 @@ async def _take_up(talk: Talk, which: str) -> None:
 async def _last(talk: Talk) -> str:
     offline = talk.runtime.offline
     for row in await offline.store.run_rows(_LOOKED_AT):
-        if row.driver == "loop" and row.status not in ENDED and (await offline.run(row.id)).conversation:
-            return row.id
+        with contextlib.suppress(Unreadable):
+            if row.driver == "loop" and row.status not in ENDED and (await offline.run(row.id)).conversation:
+                return row.id
     raise Stop(Exit.ERROR, "there is no conversation yet that could go on; toolgate chat begins one")
 
 

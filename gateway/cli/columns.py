@@ -4,12 +4,16 @@ import unicodedata
 from collections.abc import Sequence
 
 from gateway.budget import shown
+from gateway.visible import visible
 
 __all__ = ["ago", "aligned", "within"]
 
 
 def aligned(rows: Sequence[Sequence[str]], gap: str = "  ") -> list[str]:
-    """One line for each row; every column but the last is as wide as its widest cell. Rows have equal lengths."""
+    """One line for each row; every column but the last is as wide as its widest cell. Rows have equal lengths. What
+    would steer a terminal, or begin a line of its own, is spelled out, whoever wrote it.
+    """
+    rows = [[*map(visible, row)] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)][:-1]
     return [gap.join([*map(_padded, row, widths), row[-1]]).rstrip() for row in rows]
 

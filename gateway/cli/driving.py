@@ -4,7 +4,6 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -22,6 +21,7 @@ from gateway.cli.options import Caller, emit
 from gateway.cli.runs.undoing import hint
 from gateway.cli.view import LiveView, show_line
 from gateway.config.output_schemas import read_output_schema
+from gateway.dates import dated
 from gateway.events import Paused, Recorded, Waited
 from gateway.loop import Watcher
 from gateway.run import ENDED, Run
@@ -31,7 +31,7 @@ from gateway.shielded import shielded
 from gateway.steps import users_turn
 from gateway.store.waiting import until
 from gateway.taking_turns import ahead_of
-from gateway.visible import visible
+from gateway.visible import visible, visible_lines
 from providers import StreamEvent
 
 __all__ = ["Errand", "JsonLines", "Manner", "answer_of", "conclude", "driven", "how_it_goes_on", "print_answer"]
@@ -99,7 +99,7 @@ class Manner:
     def say(self, text: str) -> None:
         """Talk, for people."""
         if not self.as_json:
-            self.console.print(f"  {text}", markup=False)
+            self.console.print(f"  {visible_lines(text)}", markup=False)
 
 
 async def run(caller: Caller, errand: Errand, manner: Manner) -> int:
@@ -309,7 +309,7 @@ def _tell(found: Run, waiting: Sequence[Approval], manner: Manner) -> None:
     for asked in waiting:
         manner.say(f"somebody else must decide: toolgate approve {asked.id} --as user:…{manner.option}")
     if found.wakes is not None:
-        moment = datetime.fromtimestamp(found.wakes / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        manner.say(f"it waits until {moment}{_for_news(found)}")
+        when = dated(found.wakes).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        manner.say(f"it waits until {when}{_for_news(found)}")
     for doubt in doubts(found):
         manner.say(doubt)

@@ -8,6 +8,7 @@ from gateway.errors import ConfigError, ToolgateError, UpstreamUnavailable
 
 if TYPE_CHECKING:  # `toolgate --help` need not know what a run is
     from gateway.run import Run
+    from gateway.store import RunRow
 
 __all__ = ["Exit", "Stop", "ends", "exit_of_error", "exit_of_run", "must_go_on"]
 
@@ -65,12 +66,13 @@ class Stop(ToolgateError):
         super().__init__(text)
 
 
-def must_go_on(run: "Run", what: str) -> None:
+def must_go_on(run: "Run | RunRow", what: str) -> None:
     """Raises Stop for a run that has ended: there is nothing to `what`."""
     from gateway.run import ENDED
+    from gateway.visible import visible
 
     if run.status in ENDED:
-        raise Stop(Exit.ERROR, f"run {run.id} has ended ({run.status}): there is nothing to {what}")
+        raise Stop(Exit.ERROR, f"run {visible(run.id)} has ended ({run.status}): there is nothing to {what}")
 
 
 _OF_STATUS: Mapping[str, Exit] = {"succeeded": Exit.OK, "waiting": Exit.WAITING, "queued": Exit.WAITING}

@@ -54,7 +54,10 @@ def create_command(
     config = caller.config()
     lasts = None if expires is None else _milliseconds(expires)
     owner = Owner(
-        _user(user), _tenant(tenant or config.identity.tenant), _scopes(scopes), shortened(name, LONGEST_NAME)
+        user=_user(user),
+        tenant=_tenant(config.identity.tenant if tenant is None else tenant),
+        scopes=_scopes(scopes),
+        name=shortened(name, LONGEST_NAME),
     )
 
     async def made(store: "DatabaseStore") -> "tuple[str, ApiKey]":

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from gateway.budget import UNITS, Limits, Spend, Unit, shown
@@ -17,6 +16,7 @@ from gateway.conversation import (
     Searched,
     UserSpoke,
 )
+from gateway.dates import dated
 from gateway.events import (
     Budgeted,
     Cancelled,
@@ -76,7 +76,8 @@ Calls = Mapping[str, Said]
 def line(event: Event, calls: Calls) -> Line | None:
     """How a fact reads; None for one that matters to the machine only."""
     describe = _LINES.get(type(event))
-    return describe(event, calls) if describe else None
+    found = describe(event, calls) if describe else None
+    return None if found is None else Line(found.mark, found.style, visible(found.text), visible(found.detail))
 
 
 def recap(run: Run) -> Line:
@@ -84,7 +85,7 @@ def recap(run: Run) -> Line:
     verb = f"has ended ({run.status})" if run.status in ENDED else "goes on"
     before = " and ".join(shown(unit, getattr(run.spend, unit)) for unit in ("turns", "tool_calls"))
     why = f"{visible(run.cause)} · " if run.status in ("failed", "cancelled") else ""
-    detail = f"{why}all of it: toolgate runs show {run.id}"
+    detail = f"{why}all of it: toolgate runs show {visible(run.id)}"
     title = run.messages[0]["parts"][0]["text"] if run.messages else run.input  # what was said first
     return Line("▸", "bold", f"{shortened(title, _TITLE_WIDTH)}  {verb} after {before}", detail)
 
@@ -190,10 +191,10 @@ def _waited(event: Waited, _calls: Calls) -> Line:
     return Line("‖", "yellow", f"waiting for a person{what}")
 
 
-def _until(moment: int | None) -> str:
-    if moment is None:
+def _until(when: int | None) -> str:
+    if when is None:
         return ""
-    return f"until {datetime.fromtimestamp(moment / 1000).astimezone().strftime('%Y-%m-%d %H:%M:%S')}"
+    return f"until {dated(when).astimezone().strftime('%Y-%m-%d %H:%M:%S')}"
 
 
 def _deferred(event: Deferred, calls: Calls) -> Line:
@@ -322,5 +323,5 @@ def doubts(run: Run) -> list[str]:
 
 def doubt(run_id: str, key: str, path: str) -> str:
     """The same for one call."""
-    said = f"toolgate runs settle {run_id} {key} --happened|--did-not|--give-up"
+    said = f"toolgate runs settle {visible(run_id)} {visible(key)} --happened|--did-not|--give-up"
     return f"look whether {visible(path)} happened, and say so: {said}"

@@ -4,13 +4,13 @@ import asyncio
 import os
 import secrets
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit, usage_of
+from gateway.dates import dated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ def date_of(option: str, text: str, now: int | None = None) -> int:
 
 
 def _day(millis: int) -> str:
-    return datetime.fromtimestamp(millis / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return dated(millis).strftime("%Y-%m-%d %H:%M UTC")
 
 
 @click.command("remembered", epilog=ends())

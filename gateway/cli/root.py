@@ -12,8 +12,9 @@ import click
 from gateway.cli.exits import Exit, Stop, ends, exit_of_error
 from gateway.cli.lazy import Lazy
 from gateway.cli.logs import log_to_stderr
-from gateway.errors import ConfigError, ToolgateError
+from gateway.errors import ConfigError, StoreError, ToolgateError
 from gateway.guard import check
+from gateway.visible import visible, visible_lines
 
 __all__ = ["COMMANDS", "toolgate"]
 
@@ -87,9 +88,10 @@ def _report(error: ToolgateError, arguments: Sequence[str]) -> int:
         body = {"code": code.name.lower(), "message": str(error)} | _details(error)
         click.echo(json.dumps({"error": body}), err=True)
     elif isinstance(error, ConfigError):  # each begins with its file, so that editors can go there
-        click.echo(str(error), err=True)
+        click.echo(visible_lines(str(error)), err=True)
     else:
-        click.echo(f"toolgate: {error}", err=True)
+        one_line = isinstance(error, StoreError)  # it may name what is in a file or a row
+        click.echo(f"toolgate: {(visible if one_line else visible_lines)(str(error))}", err=True)
     return code
 
 

@@ -1,10 +1,10 @@
 """A conversation as Markdown, for people: what was said, and which calls were made. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 from gateway.cli.lines import Said, line
 from gateway.conversation import UserSpoke
+from gateway.dates import dated
 from gateway.events import Admitted, Held, ModelAnswered, Queued, Recorded, Resumed, Waited
 from gateway.run import Run
 
@@ -13,7 +13,7 @@ __all__ = ["written"]
 
 def written(run: Run, events: Sequence[Recorded]) -> str:
     """All of it, in its order. Words stay as they were said; calls are quoted lines."""
-    began = datetime.fromtimestamp(run.created / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    began = dated(run.created).strftime("%Y-%m-%d %H:%M UTC")
     blocks = [f"# {run.subject.agent or run.subject.user}, {began}", f"Run `{run.id}`."]
     return "\n\n".join([*blocks, *_blocks(events)]) + "\n"
 

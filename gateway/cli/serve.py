@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gateway.cli.exits import Exit, ends
-from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.cli.options import Caller, as_json, caller, emit, through
 
 if TYPE_CHECKING:
     from gateway.auth import Authenticator
@@ -61,6 +61,7 @@ def serve_command(
         )
     from gateway.cli.leaving import Leaving
 
+    agent = through(agent)
     gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
     try:
         config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
@@ -87,7 +88,7 @@ async def _over_stdio(
 
     part = profile(config, name)
     async with open_runtime(config, "serve") as runtime:
-        local = Asker(runtime.offline.subject(agent=_agent(agent)), part, local=True)
+        local = Asker(runtime.offline.subject(agent=agent), part, local=True)
         async with _working(runtime, workers), _telling(runtime), _front(runtime, _keys(config)) as front:
             _settled()
             then, server = _of_workers(config, workers), build_server(front, version("toolgate"), local)
@@ -130,7 +131,7 @@ async def _over_http(
         _telling(runtime),
         _front(runtime, keys) as front,
     ):
-        entry = _entry(runtime, runtime.offline.subject(agent=_agent(agent)), keys)
+        entry = _entry(runtime, runtime.offline.subject(agent=agent), keys)
         _settled()
         address = Address(given.host, given.port, given.grace)
         stamp = {"name": "toolgate", "version": version("toolgate")}
@@ -288,8 +289,3 @@ def _announced(runtime: "Runtime", *, as_json: bool) -> Callable[[str], Awaitabl
             click.echo(f"missing {server}: {visible(why)}", err=True)
 
     return announce
-
-
-def _agent(name: str | None) -> str | None:
-    """`support` or `agent:support`."""
-    return f"agent:{name.removeprefix('agent:')}" if name else None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gateway.cli.exits import Exit, ends
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit
 
 if TYPE_CHECKING:
@@ -55,22 +55,27 @@ def list_command(as_json: bool, caller: Caller) -> int:
 def show_command(name: str, as_json: bool, caller: Caller) -> int:
     """Show what the next run of a session begins with."""
     from gateway.session import Memory
+    from gateway.visible import visible
 
     with caller.offline() as offline:
         session, text = _book(offline).get(name), _book(offline).memory(name)
         line = _book(offline).open(name)
-    memory = None if text is None else Memory.from_text(text)
+    try:
+        memory = None if text is None else Memory.from_text(text)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        why = f"what the session `{visible(name)}` remembers is damaged in the store"
+        raise Stop(Exit.ERROR, f"{why}; `toolgate sessions delete` forgets it") from None
     if as_json:
         kept = memory and {field: getattr(memory, field) for field in memory.__dataclass_fields__}
         stand = [{"run": each.run_id, "status": each.status, "begun": each.begun} for each in line]
         emit({**_record(session), "line": stand, "memory": kept})
         return Exit.OK
     last = f" · the last one is {session.run_id}" if session.run_id else ""
-    click.echo(f"{session.name} · {session.agent} · {_runs(session)}{last}")
+    click.echo(visible(f"{session.name} · {session.agent} · {_runs(session)}{last}"))
     for each in line:
-        click.echo(f"  {each.run_id}  {_stands(each)}")
+        click.echo(visible(f"  {each.run_id}  {_stands(each)}"))
     for text in _lines(memory) if memory else ["nothing is remembered yet: no run of it has ended well"]:
-        click.echo(f"  {text}")
+        click.echo(f"  {visible(text)}")
     return Exit.OK
 
 

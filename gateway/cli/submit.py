@@ -77,7 +77,7 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
     from gateway.submitting import default_agent, submit
 
     with caller.offline() as offline:
-        name = (agent or default_agent(offline.config)).removeprefix("agent:")
+        name = (default_agent(offline.config) if agent is None else agent).removeprefix("agent:")
         run_id = await submit(offline, replace(wanted, subject=replace(wanted.subject, agent=f"agent:{name}")))
         if not wait:
             emit({"run": run_id}) if as_json else click.echo(run_id)

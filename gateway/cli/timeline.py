@@ -1,7 +1,6 @@
 """`toolgate runs show`: a run as a timeline, with times, waits and what was spent."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from rich.console import Console
 from rich.text import Text
@@ -10,11 +9,12 @@ from gateway.cli.console import console as stdout
 from gateway.cli.discretion import told
 from gateway.cli.folding import show
 from gateway.cli.lines import Said, budget_line, doubt, doubts, line
+from gateway.dates import dated
 from gateway.doubts import in_doubt
 from gateway.events import Admitted, Held, ModelAnswered, Recorded, Returned
 from gateway.run import ENDED, Run
 from gateway.standing import held_back
-from gateway.visible import shortened
+from gateway.visible import shortened, visible
 
 __all__ = ["print_timeline"]
 
@@ -27,7 +27,9 @@ def print_timeline(run: Run, events: Sequence[Recorded], console: Console | None
     console = console or stdout()
     said: dict[str, Said] = {}
     sent: dict[str, int] = {}
-    console.print(Text.assemble((run.id, "bold"), f"  {run.status}  ", (_clock(run.created), "dim")), soft_wrap=True)
+    console.print(
+        Text.assemble((visible(run.id), "bold"), f"  {run.status}  ", (_clock(run.created), "dim")), soft_wrap=True
+    )
     for recorded in map(told, events):
         event = recorded.event
         if isinstance(event, Admitted):
@@ -65,9 +67,9 @@ def _words(event: ModelAnswered) -> list[Text]:
     words = " ".join(part["text"] for part in event.message["parts"] if part["kind"] == "text")
     usage = f"{event.usage.get('input', 0)} tokens in, {event.usage.get('output', 0)} out"
     what = f"turn {event.turn}" if event.purpose == "answer" else "a summary of the conversation"
-    head = Text.assemble(("· ", "cyan"), (f"{what}: {event.model}", "cyan"), (f"  {usage}", "dim"))
+    head = Text.assemble(("· ", "cyan"), (f"{what}: {visible(event.model)}", "cyan"), (f"  {usage}", "dim"))
     return [head, Text("  " + shortened(words, _TEXT_WIDTH), style="italic")] if words.strip() else [head]
 
 
 def _clock(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return dated(milliseconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -53,7 +53,7 @@ def tell(outcome: "Outcome") -> None:
     run = outcome.run
     if run is not None:
         why = f": {visible(run.cause)}" if run.cause else ""
-        click.echo(f"{run.id} {'handed over' if run.status == 'running' else run.status}{why}", err=True)
+        click.echo(f"{visible(run.id)} {'handed over' if run.status == 'running' else run.status}{why}", err=True)
 
 
 def tell_json(outcome: "Outcome") -> None:

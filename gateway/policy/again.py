@@ -7,10 +7,10 @@ which one.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.call import JsonObject, Tool
+from gateway.dates import dated
 from gateway.offer import Offer
 from gateway.policy.decide import Decision, Policy, principals
 from gateway.policy.history import Recalled
@@ -48,7 +48,7 @@ def facts_of(call: Recalled, seen: Mapping[str, Any] | None) -> Facts:
     thing = _thing(call, seen) if seen is not None else None
     args = _read(call.arguments)
     lacking = tuple(name for name, known in (("tool", thing), ("args", args)) if known is None)
-    now = datetime.fromtimestamp(call.at / 1000, UTC)
+    now = dated(call.at)
     query = Query(call.subject, call.action, call.path, args, thing, call.run, now)
     return Facts(query, lacking, call.aged)
 

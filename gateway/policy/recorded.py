@@ -5,10 +5,10 @@ The record has what a decision looks at, but for the tool's facts of that day: t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from gateway.call import Arguments, ArgumentsError
+from gateway.dates import dated
 from gateway.events import Admitted, Denied, Held, Recognised, Recorded, event_to_json
 from gateway.policy.history import Passed
 from gateway.policy.scope import Query, RunFacts
@@ -70,7 +70,7 @@ def past(run_id: str, events: Sequence[Recorded], key: str, arguments: str | Non
         _arguments(event, arguments),
         None,
         _so_far(before, earlier),
-        datetime.fromtimestamp(last.at / 1000, UTC),
+        dated(last.at),
     )
     return _with_verdict(run_id, last, event, query)
 

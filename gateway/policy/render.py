@@ -1,8 +1,8 @@
 """An explanation as plain text for a terminal. Pure. Control and invisible characters are spelled out."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from gateway.dates import dated
 from gateway.policy.explain import Answer, Explanation, Line
 from gateway.policy.recorded import Past
 from gateway.policy.run_words import written
@@ -38,7 +38,7 @@ def render(explanation: Explanation) -> str:
 
 def render_past(past: Past, query: Query, digest: str) -> Iterator[str]:
     """What was decided of a recorded call then, and what is not as it was."""
-    when = datetime.fromtimestamp(past.at / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+    when = dated(past.at).isoformat(sep=" ", timespec="seconds")
     yield visible(f"recorded: {past.run_id} {past.key}, {when.removesuffix('+00:00')} UTC: {_THEN[past.effect]}")
     yield visible(f"  line  {past.rule or 'none'}") + (visible(f"  ({past.why})") if past.why else "")
     if past.gate not in ("", "permitted"):

@@ -13,7 +13,7 @@ from gateway.approval import PLAIN, Approval, Said, Terms
 from gateway.budget import Limits, Spend
 from gateway.call import Call, Subject
 from gateway.events import Event, Recorded
-from gateway.job import Job, Slots
+from gateway.job import LONGEST_PAUSE, Job, Slots
 from gateway.lasting import Delegation, Remembered
 from gateway.run import Status
 from gateway.session import Join, Keep, Line, Turn
@@ -324,8 +324,8 @@ class Store(Protocol):
         """
         ...
 
-    async def put_off(self, lease: Lease) -> None:
-        """Lets go of a run that was claimed and can't be driven here: it comes up again in a while."""
+    async def put_off(self, lease: Lease, most: int = LONGEST_PAUSE) -> None:
+        """Lets go of a run that can't be driven here: it comes again in a while, after `most` milliseconds at last."""
         ...
 
     async def last_firing(self, schedule: str) -> int:

@@ -7,25 +7,28 @@ from dataclasses import replace
 from typing import Literal
 
 from gateway.approval import Approval, Terms, Vote
-from gateway.errors import Conflict, IllegalEvent, UnknownRun
+from gateway.errors import Conflict, IllegalEvent, UnknownApproval, UnknownRun
 from gateway.events import Cancelled, Decided, Event
 from gateway.lasting import remembered
 from gateway.preview import digest_of, preview
 from gateway.run import ENDED
-from gateway.store.approvals import found, rewrite
+from gateway.store.approvals import rewrite
 from gateway.store.gone import Left, bereft
 from gateway.store.lasting import keep
 from gateway.store.ledger import Ledger
+from gateway.store.legible import approval_in
 from gateway.store.transactions import Append, append
 
 __all__ = ["decide", "expire", "withdraw"]
 
+_LATE = "SELECT id, run_id, key FROM approvals WHERE state = 'pending' AND expires <= ?"
+_EXPIRED = "UPDATE approvals SET state = 'expired', decided_by = 'the clock', decided_at = ? WHERE id = ?"
 _VOTED = ("decisions", "needs", "policy", "escalates", "arguments", "digest", "asked_for", "preview_digest", "reasons")
 
 
 def decide(db: Ledger, approval_id: str, vote: Vote, terms: Terms) -> Approval:
     """Returns the question, with this vote: still open if more people must agree. Raises Conflict."""
-    asked = _open(found(db, approval_id), vote.at)
+    asked = _open(approval_in(db, approval_id), vote.at)
     if terms.seen not in (None, asked.digest):
         who = asked.decisions[-1].by if asked.decisions else "somebody"
         raise Conflict(f"the call of approval `{asked.id}` was changed meanwhile, by {who}; look at it again")
@@ -81,23 +84,27 @@ def _settle(db: Ledger, asked: Approval, vote: Vote, terms: Terms) -> Approval:
 
 def withdraw(db: Ledger, approval_id: str, by: str, reason: str, now: int) -> bool:
     """From `pending`, or `approved` and not used, to `cancelled`, and the run's `Decided` with it."""
-    asked = found(db, approval_id)
-    if asked.state not in ("pending", "approved"):
+    row = db.execute("SELECT run_id, key, state FROM approvals WHERE id = ?", (approval_id,)).fetchone()
+    if row is None:
+        raise UnknownApproval(approval_id)
+    run_id, key, state = row
+    if state not in ("pending", "approved"):
         return False
-    append(db, Append(asked.run_id, [Decided(asked.key, asked.id, "withdrawn", by, reason)]), now)
-    rewrite(db, replace(asked, state="cancelled"), "state")
+    append(db, Append(run_id, [Decided(key, approval_id, "withdrawn", by, reason)]), now)
+    db.execute("UPDATE approvals SET state = 'cancelled' WHERE id = ?", (approval_id,))
     return True
 
 
 def expire(db: Ledger, now: int) -> int:
-    """Says how many. A question whose run can't hear the answer is closed too: it must not keep the others open."""
-    late = db.execute("SELECT id FROM approvals WHERE state = 'pending' AND expires <= ?", (now,)).fetchall()
-    for (approval_id,) in late:
-        asked = replace(found(db, approval_id), state="expired")
+    """Says how many. A question whose run can't hear the answer is closed too: it must not keep the others open. Nor
+    must one that is damaged: of each, only whose it is is looked at.
+    """
+    late = db.execute(_LATE, (now,)).fetchall()
+    for approval_id, run_id, key in late:
         try:
-            append(db, Append(asked.run_id, [Decided(asked.key, asked.id, "expired", "the clock")]), now)
+            append(db, Append(run_id, [Decided(key, approval_id, "expired", "the clock")]), now)
         except (IllegalEvent, UnknownRun):  # raised before anything was written
-            rewrite(db, asked, "state")
+            db.execute("UPDATE approvals SET state = 'expired' WHERE id = ?", (approval_id,))
             continue
-        rewrite(db, replace(asked, decided_by="the clock", decided_at=now), "state", "decided_by", "decided_at")
+        db.execute(_EXPIRED, (now, approval_id))
     return len(late)

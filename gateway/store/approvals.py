@@ -9,16 +9,16 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.approval import Approval, Vote
-from gateway.errors import Conflict, TooManyQuestions, UnknownApproval
+from gateway.errors import Conflict, TooManyQuestions
 from gateway.store import Conclude, Consume, Open, Restore
 from gateway.store.ledger import Ledger
 
-__all__ = ["SELECT", "add", "approval", "conclude", "consume", "found", "put", "restore", "rewrite"]
+__all__ = ["SELECT", "SELECTED", "add", "approval", "conclude", "consume", "put", "restore", "rewrite"]
 
-_COLUMNS = tuple(Approval.__dataclass_fields__)
-SELECT = f"SELECT {', '.join(_COLUMNS)} FROM approvals"  # noqa: S608 - columns of our own dataclass
-_MARKS = ", ".join("?" * len(_COLUMNS))
-_INSERT = f"INSERT INTO approvals ({', '.join(_COLUMNS)}) VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608 - as above
+SELECTED = tuple(Approval.__dataclass_fields__)
+SELECT = f"SELECT {', '.join(SELECTED)} FROM approvals"  # noqa: S608 - columns of our own dataclass
+_MARKS = ", ".join("?" * len(SELECTED))
+_INSERT = f"INSERT INTO approvals ({', '.join(SELECTED)}) VALUES ({_MARKS}) ON CONFLICT DO NOTHING"  # noqa: S608 - as above
 # A question that is too old, or was about another tool of that name, or needed fewer people, makes room for this one;
 # so does a yes that was given under another policy.
 _MAKE_ROOM = """
@@ -52,21 +52,13 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 
 
 def approval(row: Sequence[Any]) -> Approval:
-    told = dict(zip(_COLUMNS, row, strict=True))
+    told = dict(zip(SELECTED, row, strict=True))
     return Approval(**{name: _READ[name](item) if name in _READ else item for name, item in told.items()})
 
 
 def _row(asked: Approval) -> dict[str, Any]:
-    told = {name: getattr(asked, name) for name in _COLUMNS}
+    told = {name: getattr(asked, name) for name in SELECTED}
     return {name: _WRITTEN[name](item) if name in _WRITTEN else item for name, item in told.items()}
-
-
-def found(db: Ledger, approval_id: str) -> Approval:
-    """Raises UnknownApproval."""
-    row = db.execute(f"{SELECT} WHERE id = ?", (approval_id,)).fetchone()
-    if row is None:
-        raise UnknownApproval(approval_id)
-    return approval(row)
 
 
 def rewrite(db: Ledger, asked: Approval, *names: str) -> None:

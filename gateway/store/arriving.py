@@ -18,6 +18,7 @@ from gateway.preview import digest_of, preview
 from gateway.run import ENDED, Run
 from gateway.store.approvals import approval
 from gateway.store.kinds import fits
+from gateway.store.told import NAME, is_moment
 from gateway.store.transactions import task
 from gateway.task import Task
 
@@ -76,12 +77,19 @@ def _approval(row: Any, run: Run, held: Iterable[tuple[str, str, str]]) -> Appro
         known = {"run_id": run.id}
         asked = approval([{**_UNSAID, **row, **known}.get(name) for name in _APPROVAL])
         good = fits(asked, Approval) and asked.call.subject == run.subject and asked.call.digest == asked.digest
+        good = good and all(map(is_moment, _moments(asked)))
         good = good and asked.claim in _claims(asked, run) and isinstance(json.loads(asked.schema or "{}"), dict)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"this exported run is damaged: an approval can't be read: {error}") from None
     if not good or (asked.id, asked.key, asked.path) not in held:
         raise StoreError(f"this exported run is damaged: approval `{asked.id}` is not about a call of it")
     return asked
+
+
+def _moments(asked: Approval) -> Iterable[int]:
+    """All that it says of when."""
+    told = (asked.created, asked.expires, asked.escalates, asked.decided_at, asked.consumed_at)
+    return [at for at in (*told, *(vote.at for vote in asked.decisions)) if at is not None]
 
 
 def _claims(asked: Approval, run: Run) -> frozenset[str]:
@@ -108,7 +116,12 @@ def _counting(asked: Approval, under_way: frozenset[str]) -> Approval:
 def _task(row: Any, run: Run) -> Task:
     try:
         found = task([{**row, "run_id": run.id}.get(name) for name in _TASK])
-        good = fits(found, Task) and found.call.subject == run.subject
+        good = (
+            fits(found, Task)
+            and bool(NAME.fullmatch(found.id))
+            and is_moment(found.created)
+            and found.call.subject == run.subject
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"this exported run is damaged: a task can't be read: {error}") from None
     if not good:

@@ -124,7 +124,7 @@ def lay_down(db: Ledger, lease: Lease, seen: int, until: int | None, now: int) -
     db.execute(_LAY_DOWN, (state, moment if state == "later" else now, lease.run_id))
 
 
-def put_off(db: Ledger, lease: Lease, now: int) -> None:
+def put_off(db: Ledger, lease: Lease, most: int, now: int) -> None:
     """Who can do nothing with the run lets go of it: it is begun again in a while, longer each time."""
     standing = db.run(lease.run_id)
     if standing is None or (standing.owner, standing.epoch) != (lease.owner, lease.epoch):
@@ -132,7 +132,7 @@ def put_off(db: Ledger, lease: Lease, now: int) -> None:
     release(db, lease)
     row = db.execute("SELECT attempts FROM jobs WHERE run_id = ?", (lease.run_id,)).fetchone()
     if row is not None:
-        db.execute(_LATER, (now + pause(row[0] + 1), lease.run_id))
+        db.execute(_LATER, (now + pause(row[0] + 1, most), lease.run_id))
 
 
 def _under_way(db: Ledger, wish: Claim, now: int) -> Sequence[Job]:

@@ -6,7 +6,6 @@ and are no conditions, a table in FROM has a name. What differs stands in `sqlit
 is had, how transactions share a commit, whose clock counts.
 """
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from gateway.approval import PLAIN, Approval, Said, Terms, Vote
 from gateway.balances import Booked
 from gateway.budget import Limits, Spend
 from gateway.call import Call, JsonObject, Subject
-from gateway.errors import StoreError, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
-from gateway.events import Cancelled, Event, Recorded, event_from_json
-from gateway.job import Job
+from gateway.errors import UnknownApproval, UnknownKey, UnknownRun, UnknownTask
+from gateway.events import Cancelled, Event, Recorded
+from gateway.job import LONGEST_PAUSE, Job
 from gateway.keys import ApiKey
 from gateway.lasting import Delegation, Remembered
 from gateway.session import Line
@@ -34,6 +33,7 @@ from gateway.store import (
     copying,
     firings,
     gone,
+    legible,
     moving,
     record,
 )
@@ -103,10 +103,7 @@ class DatabaseStore(ABC):
     async def events(self, run_id: str, after: int = 0, most: int | None = None) -> Sequence[Recorded]:
         limit = "" if most is None else f" LIMIT {most:d}"
         rows = await self._rows(f"{tx.SELECT_EVENTS}{limit}", run_id, min(after, _LAST))
-        try:
-            return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
-        except KeyError as unknown:
-            raise StoreError(f"run `{run_id}` holds {unknown}, which this version does not know; update it") from None
+        return legible.events_of(run_id, rows)
 
     async def run_row(self, run_id: str) -> RunRow:
         row = await self._meant(tx.SELECT_RUNS, run_id)
@@ -158,8 +155,8 @@ class DatabaseStore(ABC):
     async def lay_down(self, lease: Lease, seen: int, until: int | None = None) -> None:
         await self._write(lambda db: claims.lay_down(db, lease, seen, until, self._now()))
 
-    async def put_off(self, lease: Lease) -> None:
-        await self._write(lambda db: claims.put_off(db, lease, self._now()))
+    async def put_off(self, lease: Lease, most: int = LONGEST_PAUSE) -> None:
+        await self._write(lambda db: claims.put_off(db, lease, most, self._now()))
 
     async def last_firing(self, schedule: str) -> int:
         rows = await self._rows(firings.LAST, schedule)
@@ -180,7 +177,7 @@ class DatabaseStore(ABC):
         row = await self._meant(approvals.SELECT, approval_id)
         if row is None:
             raise UnknownApproval(approval_id)
-        return approvals.approval(row)
+        return legible.approval_of(row)
 
     async def claimed(self, claim: str) -> Approval | None:
         now = self._now()
@@ -189,12 +186,12 @@ class DatabaseStore(ABC):
             " AND (state IN ('pending', 'approved') OR (state = 'denied' AND decided_at > ?)) ORDER BY created DESC"
         )
         rows = await self._rows(f"{approvals.SELECT} {where} LIMIT 1", claim, now, now - DENIAL_STANDS)
-        return approvals.approval(rows[0]) if rows else None
+        return legible.approval_of(rows[0]) if rows else None
 
     async def refused(self, call: Call) -> Approval | None:
         where = "WHERE run_id = ? AND state = 'denied' AND path = ? AND action = ? ORDER BY created DESC"
         rows = await self._rows(f"{approvals.SELECT} {where}", call.run_id, call.path, call.action)
-        found = (approvals.approval(row) for row in rows)
+        found = (legible.approval_of(row) for row in rows)
         # Also where somebody had changed it; the key, which each call has another one of, is none of its arguments.
         return next((no for no in found if call.digest in {no.digest, no.asked.digest}), None)
 
@@ -204,7 +201,7 @@ class DatabaseStore(ABC):
         )
         like = (approval.path, approval.user, approval.tenant, approval.id)
         rows = await self._rows(f"{approvals.SELECT} {where} LIMIT 1", *like)
-        return approvals.approval(rows[0]) if rows else None
+        return next(iter(legible.approvals_of(rows)), None)
 
     @property
     def lasting(self) -> LastingBook:
@@ -225,7 +222,7 @@ class DatabaseStore(ABC):
             wanted["run_id = ?"] = run_id
         where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
         rows = await self._rows(f"{approvals.SELECT} {where} ORDER BY created LIMIT ?", *wanted.values(), limit)
-        return [approvals.approval(row) for row in rows]
+        return legible.approvals_of(rows)
 
     async def decide(self, approval_id: str, decision: Said, by: str, reason: str, terms: Terms = PLAIN) -> Approval:
         vote = Vote(by, self._now(), decision, terms.method, reason, on_behalf=terms.on_behalf)

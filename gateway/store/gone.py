@@ -7,17 +7,17 @@ spent, and what he had under way is in doubt. On his machine he is seen to be de
 and to stay so for a while: when a store was away, all leases are over and nobody has died.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.budget import Spend
 from gateway.doubts import lost, questions
-from gateway.events import Cancelled, Event, Recorded, event_from_json
+from gateway.events import Cancelled, Event, Recorded
 from gateway.standing import Held, held_back
 from gateway.store import Change, Lease, Settle, run_account
 from gateway.store.lease import is_dead, owner_name
 from gateway.store.ledger import Ledger
+from gateway.store.legible import readable
 from gateway.store.transactions import Append, Bid, acquire, append, release
 from gateway.transitions import after
 
@@ -56,6 +56,8 @@ def stop(db: Ledger, run_id: str, event: Cancelled, now: int) -> None:
 
 def bereft(db: Ledger, run_id: str, now: int) -> Left:
     """What ends a run with it whose driver is gone. Nothing for one that somebody drives.
+
+    Events that can't be read settle nothing, and keep nobody from ending their run.
 
     An agent's run that nobody drives may have calls under way all the same: whoever drove it was interrupted, or was
     found dead. A client's has none.
@@ -127,7 +129,7 @@ def _left(db: Ledger, run_id: str, lease: Lease | None = None) -> Left:
 
 def _events(db: Ledger, run_id: str) -> Sequence[Recorded]:
     rows = db.execute("SELECT seq, at, body FROM events WHERE run_id = ? ORDER BY seq", (run_id,)).fetchall()
-    return [Recorded(run_id, seq, at, event_from_json(json.loads(body))) for seq, at, body in rows]
+    return readable(run_id, rows)
 
 
 def _settled(run_id: str, held: Held) -> Sequence[Change]:

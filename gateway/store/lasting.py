@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from gateway.call import Subject
-from gateway.errors import Conflict, UnknownLasting
+from gateway.errors import Conflict, UnknownLasting, Unreadable
 from gateway.lasting import Delegation, Remembered
 from gateway.store import Recall
 from gateway.store.ledger import Ledger
+from gateway.store.legible import left_out
 from gateway.store.policies import Access
+from gateway.store.told import BROKEN
 
 __all__ = ["LastingBook", "keep", "recall"]
 
@@ -36,11 +38,11 @@ class LastingBook:
         """What may count for a call of this subject of this tool, the newest first."""
         where = "WHERE tenant = ? AND user = ? AND path = ? AND revoked IS NULL AND until > ? ORDER BY created DESC"
         rows = self._access.read(f"{_SELECT} {where}", subject.tenant, subject.user, path, self._access.now())
-        return [_remembered(row) for row in rows]
+        return _all_remembered(rows)
 
     def remembered(self, *, all_of_them: bool = False) -> Sequence[Remembered]:
         """Those in force, or all that there ever were; the newest first."""
-        found = [_remembered(row) for row in self._access.read(f"{_SELECT} ORDER BY created DESC")]
+        found = _all_remembered(self._access.read(f"{_SELECT} ORDER BY created DESC"))
         return [one for one in found if all_of_them or one.in_force(self._access.now())]
 
     def standing_for(self, deputy: str, tenant: str) -> Sequence[Delegation]:
@@ -73,6 +75,18 @@ class LastingBook:
         sql = f"UPDATE {table} SET revoked = ?, revoked_by = ? WHERE id = ? AND revoked IS NULL"  # noqa: S608 - ours
         if not await self._access.write(lambda db: db.execute(sql, (self._now, by, name)).rowcount):
             raise UnknownLasting(_TABLES[table], name)
+
+
+def _all_remembered(rows: Sequence[Sequence[Any]]) -> Sequence[Remembered]:
+    """Those that can be read; another one counts for no call, and is named."""
+    found = []
+    for row in rows:
+        try:
+            found.append(_remembered(row))
+        except BROKEN:
+            how = f"it counts for no call: `toolgate approvals forget {row[0]}` takes it back"
+            left_out(Unreadable(f"the remembered answer `{row[0]}` is damaged in the store; {how}"))
+    return found
 
 
 def _remembered(row: Sequence[Any]) -> Remembered:

@@ -26,10 +26,10 @@ from gateway.store.belongings import job_of, put_in, session_of
 from gateway.store.gone import bereft
 from gateway.store.lease import is_dead
 from gateway.store.ledger import Ledger
-from gateway.store.told import BROKEN, events_of
+from gateway.store.told import BROKEN, NAME, events_of
 from gateway.store.transactions import Append, append
 from gateway.task import Task, is_run_of_task
-from gateway.visible import visible
+from gateway.visible import shortened, visible
 
 __all__ = ["VERSION", "moved", "packed", "unpacked"]
 
@@ -37,6 +37,7 @@ VERSION = 1
 _WHAT = "toolgate run"
 _BY = "import"  # who has lowered the limits of a run that came in
 _FREE = Limits()
+_AHEAD = 86_400_000  # milliseconds that the clock may be ahead with which it was written
 _HOW_BACK = "it comes back with the file that `toolgate runs export --move` writes where it is"
 _TABLES: Mapping[str, tuple[str, ...]] = {
     "approvals": tuple(Approval.__dataclass_fields__),
@@ -95,16 +96,29 @@ def _rows(db: Ledger, table: str, run_id: str) -> list[dict[str, Any]]:
 
 
 def moved(db: Ledger, pack: Mapping[str, Any], by: str, where: str, now: int) -> None:
-    """It goes on elsewhere: here it ends. Raises Conflict when something has happened in it since it was packed."""
-    run_id = pack["run"]
+    """It goes on elsewhere: here it ends. Raises Conflict when something has happened in it since it was packed, and
+    StoreError for a pack by which it would not go on there as it stands here.
+    """
+    run_id, told = str(pack.get("run")), pack.get("events")
     row = db.execute("SELECT owner, lease_until FROM runs WHERE id = ?", (run_id,)).fetchone()
-    standing = db.run(run_id)
-    if row is None or standing is None or standing.seq != pack["events"][-1]["seq"]:
+    if row is None:
+        raise Conflict("this run is not here (any more); nothing was moved")
+    if pack.get("moves") is not True:
+        raise StoreError(f"this is a copy of run `{run_id}`, without its place in the queue: export it anew, to move")
+    here = packed(db, run_id, now, force=True, moves=True)
+    if isinstance(told, list) and len(told) < len(here["events"]):
         raise Conflict(f"run `{run_id}` has gone on meanwhile; nothing was moved")
+    if _spelled(here) != _spelled(pack):
+        raise Conflict(f"run `{run_id}` is not as this file has it; nothing was moved. Export it anew")
     if row[0] is not None and row[1] > now and not is_dead(row[0]):
         raise Conflict(f"run `{run_id}` is driven by {row[0]}; nothing was moved")
     left = bereft(db, run_id, now)  # what becomes of what was under way is said where it goes on
     append(db, Append(run_id, [Cancelled(by, f"moved to {where}", where)], left.lease, left.changes), now)
+
+
+def _spelled(pack: Mapping[str, Any]) -> str:
+    """As JSON: equal for what is equal, wherever it has been meanwhile."""
+    return json.dumps(pack, sort_keys=True)
 
 
 def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits = _FREE) -> bool:
@@ -119,7 +133,7 @@ def unpacked(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limit
 
 
 def _put(db: Ledger, pack: Mapping[str, Any], now: int, by: str, most: Limits) -> bool:
-    run_id, events = _checked(pack)
+    run_id, events = _checked(pack, now)
     run = fold(run_id, events)
     kept = 0  # events that stay as they are here
     if db.execute("SELECT 1 FROM runs WHERE id = ?", (run_id,)).fetchone():
@@ -199,7 +213,7 @@ def _bring_undo(db: Ledger, pack: Mapping[str, Any], run: Run, imported: Importe
     told, own = pack.get("undo"), undo_run(run.id)
     if not told:
         return
-    events = events_of(own, told)
+    events = events_of(own, told, now + _AHEAD)
     first = events[0].event
     whole = isinstance(first, Queued) and first.driver == "client" and first.tenant == run.subject.tenant
     if not whole or run.status not in ENDED or db.execute("SELECT 1 FROM runs WHERE id = ?", (own,)).fetchone():
@@ -222,16 +236,18 @@ def _bring(db: Ledger, run_id: str, brought: Luggage) -> None:
         db.book(account, unit, max(0, used - here), max(0, reserved - held))
 
 
-def _checked(pack: Any) -> tuple[str, Sequence[Recorded]]:
+def _checked(pack: Any, now: int) -> tuple[str, Sequence[Recorded]]:
     """Its id and its events, which add up to a run."""
     if not isinstance(pack, Mapping) or pack.get("what") != _WHAT:
         raise StoreError("this is no exported run")
     if pack.get("version") != VERSION:
         raise StoreError("this run was exported by another version of Toolgate; update this one")
     try:
-        run_id = str(pack["run"])
-        shaped = run_id and all(isinstance(pack[name], list) for name in ("approvals", "tasks", "account"))
-        events = events_of(run_id, pack["events"]) if shaped else ()
+        run_id = pack["run"]
+        if not isinstance(run_id, str) or not NAME.fullmatch(run_id):
+            raise StoreError(f"this exported run is damaged: `{shortened(str(run_id), 64)}` is no id of a run")
+        shaped = all(isinstance(pack[name], list) for name in ("approvals", "tasks", "account"))
+        events = events_of(run_id, pack["events"], now + _AHEAD) if shaped else ()
     except KeyError as error:
         raise StoreError(f"this exported run is damaged: {error}") from None
     if not events:

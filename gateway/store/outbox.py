@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from gateway.store.ledger import Ledger
 from gateway.store.policies import Access
+from gateway.store.told import BROKEN
 
 __all__ = ["LEASE", "Delivery", "Outbox", "What"]
 
@@ -124,10 +125,18 @@ def _take(db: Ledger, tenant: str, now: int) -> list[Delivery]:
 
 def _put_changes(db: Ledger, tenant: str, now: int) -> None:
     for approval_id, decisions in db.execute(_AGREED, {"tenant": tenant}).fetchall():
-        agreed = sum(vote["decision"] == "approved" for vote in json.loads(decisions))
+        agreed = _agreed(decisions)
         if agreed:
             event = f"approval.changed.{agreed}"
             db.execute(_CHANGED, {"id": approval_id, "event": event, "tenant": tenant, "now": now})
+
+
+def _agreed(decisions: str) -> int:
+    """How many have agreed; nobody, where that can't be read."""
+    try:
+        return sum(vote["decision"] == "approved" for vote in json.loads(decisions))
+    except BROKEN:
+        return 0
 
 
 def _sent(db: Ledger, delivery: Delivery) -> None:

@@ -1,5 +1,6 @@
 """Runs that are deleted, and what is kept of them: whose they were, and what was decided in them, by whom, under which
-policy. Arguments, answers and words go.
+policy. Arguments, answers and words go. When that is cleared, too, the id stays: what a run was allowed to do is not
+done once more by a file that has it.
 
 No transaction is long, however much a run holds: it goes from the list in one, with its approvals, tasks and account,
 then its events go some at a time. Whatever was left by a process that died goes with the next clearing.
@@ -45,6 +46,10 @@ _REMOVED = (
     "INSERT INTO removed (run_id, status, driver, user, tenant, agent, created, at, by)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (run_id) DO UPDATE SET at = excluded.at, by = excluded.by, done = 0"
+)
+_ONLY_ITS_ID = (  # that stays for ever: a run that was deleted does not come back, by no file and no schedule
+    "UPDATE removed SET status = '', driver = '', user = '', tenant = '', agent = NULL, by = '', done = 2"
+    " WHERE run_id = ?"
 )
 _GONE = (
     "DELETE FROM deliveries WHERE approval_id IN (SELECT id FROM approvals WHERE run_id = ?)",
@@ -183,8 +188,11 @@ class RemovalBook:
 
 def decision(body: str) -> str | None:
     """What is kept of an event, both as JSON; None for one that goes."""
-    event = json.loads(body)
-    kept = _KEPT.get(event["event"])
+    try:
+        event = json.loads(body)
+        kept = _KEPT.get(event["event"])
+    except (LookupError, TypeError, ValueError, RecursionError):  # it was damaged
+        return None
     if kept is None:
         return None
     return json.dumps({"event": event["event"]} | {name: event[name] for name in kept if name in event})
@@ -250,10 +258,10 @@ def _forget_sessions(db: Ledger, before: int) -> int:
 
 
 def _forget(db: Ledger, run_id: str) -> bool:
-    """What is kept of a run that was deleted goes, too. Whether more is left."""
+    """What is kept of a run that was deleted goes, too, but for its id. Whether more is left."""
     seqs = f"SELECT seq FROM decisions WHERE run_id = ? ORDER BY seq LIMIT {AT_ONCE}"  # noqa: S608 - a number
     sql = f"DELETE FROM decisions WHERE run_id = ? AND seq IN ({seqs})"  # noqa: S608 - as above
     if db.execute(sql, (run_id, run_id)).rowcount:
         return True
-    db.execute("DELETE FROM removed WHERE run_id = ?", (run_id,))
+    db.execute(_ONLY_ITS_ID, (run_id,))
     return False

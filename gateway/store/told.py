@@ -4,30 +4,42 @@ Each is one that could stand in the record here: every field of its type, a repl
 result for each time that a call was sent, messages that a model can be told.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.call import TaskCreated, outcome_from_json
 from gateway.conversation import Carried
+from gateway.dates import LATEST
 from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Admitted, Doubted, ModelAnswered, Recorded, Returned, event_from_json
+from gateway.events import Admitted, Doubted, Event, ModelAnswered, Queued, Recorded, Returned, event_from_json
+from gateway.identity import TENANT, user_name
 from gateway.run import Run, apply
+from gateway.session import NAME as SESSION
 from gateway.store.kinds import fits, hints
 from providers.message import message_from_json
 
-__all__ = ["BROKEN", "events_of"]
+__all__ = ["BROKEN", "LONGEST_WAIT", "NAME", "events_of", "is_moment"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+"""What runs, questions and tasks are called: `r-` and 16 digits, as we name them; so it can stand in any line."""
+LONGEST_WAIT = 31 * 86_400_000  # milliseconds: a day more than a model may wait
+_KEY = re.compile(r"[!-~]{1,200}")  # of a call: `t3/call/1`
 
 BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, IllegalEvent)
 """What comes of values that are of another shape than ours."""
 
 
-def events_of(run_id: str, told: Any) -> Sequence[Recorded]:
-    """Raises StoreError for what does not add up to a run, and says where."""
+def events_of(run_id: str, told: Any, latest: int = LATEST) -> Sequence[Recorded]:
+    """Raises StoreError for what does not add up to a run, and says where. Nothing in it has happened after `latest`
+    (milliseconds since 1970).
+    """
     events: list[Recorded] = []
     run, sent = Run(run_id), dict[str, bool]()
     for number, each in enumerate(told if isinstance(told, list) else (), 1):
         try:
             recorded = _recorded(run_id, number, each)
+            _must_be_soon(recorded, latest)
             _must_follow(run, sent, recorded)
             run = apply(run, recorded)
         except BROKEN as error:
@@ -45,13 +57,44 @@ def _recorded(run_id: str, number: int, told: Mapping[str, Any]) -> Recorded:
         raise TypeError("it is no object")
     if told["seq"] != number:
         raise ValueError("something is missing before it")
-    if not fits(told["at"], int) or told["at"] < 0:
-        raise ValueError("`at` is no moment")
     event = event_from_json(told)
     for name, kind in hints(type(event)).items():
         if not fits(getattr(event, name), kind, apart=False):
             raise TypeError(f"`{name}` is not what it has to be")
+    _must_be_named(event)
     return Recorded(run_id, number, told["at"], event)
+
+
+def is_moment(at: Any, latest: int = LATEST) -> bool:
+    """Milliseconds since 1970, not after `latest`, nor so late that no date is that."""
+    return type(at) is int and 0 <= at <= min(latest, LATEST)
+
+
+def _must_be_soon(recorded: Recorded, latest: int) -> None:
+    if not is_moment(recorded.at, latest):
+        raise ValueError("`at` is no moment, or one to come")
+    until = getattr(recorded.event, "until", None)
+    if until is not None and not is_moment(until, latest + LONGEST_WAIT):
+        raise ValueError("`until` is no moment, or further away than anything may wait")
+
+
+def _must_be_named(event: Event) -> None:
+    """What people type, or see in a line: a name is one, and not what a terminal would obey."""
+    for field, pattern in (("key", _KEY), ("approval_id", NAME)):
+        name = getattr(event, field, None)
+        if name is not None and not pattern.fullmatch(name):
+            raise ValueError(f"`{field}` is no name")
+    if isinstance(event, Queued):
+        if user_name(event.user.removeprefix("user:")) != event.user or not TENANT.fullmatch(event.tenant):
+            raise ValueError("it does not say whose it is")
+        if not (_is_agent(event.agent) or (event.agent is None and event.driver == "client")):
+            raise ValueError("`agent` is none")
+        if event.session and not SESSION.fullmatch(event.session):
+            raise ValueError("`session` is no name of one")
+
+
+def _is_agent(text: str | None) -> bool:
+    return text is not None and text.startswith("agent:") and user_name(text.removeprefix("agent:")) is not None
 
 
 def _must_follow(run: Run, sent: dict[str, bool], recorded: Recorded) -> None:

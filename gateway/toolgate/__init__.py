@@ -20,7 +20,7 @@ when one is opened.
 """
 
 from gateway.toolgate.endings import Result, RunCancelled, RunFailed, RunPaused, RunStopped, RunWaiting
-from gateway.toolgate.gate import Toolgate, run_sync
+from gateway.toolgate.gate import Toolgate, resume_sync, run_sync
 from gateway.toolgate.people import Approvals, Runs, Sessions
 
 __all__ = [
@@ -34,5 +34,6 @@ __all__ = [
     "Runs",
     "Sessions",
     "Toolgate",
+    "resume_sync",
     "run_sync",
 ]

@@ -53,7 +53,9 @@ class RunStopped(ToolgateError):
         super().__init__(text)
 
     async def resume(self) -> Result:
-        """Goes on with it, by the gate that it came from; as `Toolgate.resume(run_id)` does from anywhere."""
+        """Goes on with it, by the gate that it came from, which is still open; as `Toolgate.resume(run_id)` does from
+        anywhere, and `resume_sync(run_id)` without an event loop.
+        """
         return await self._resume()
 
 

@@ -4,17 +4,17 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import ConfigError, ToolgateError
+from gateway.errors import ConfigError, StoreError, ToolgateError
 from gateway.shielded import shielded
-from gateway.toolgate.endings import Result, result_of, stopped
+from gateway.toolgate.endings import Result, RunStopped, result_of, stopped
 from gateway.toolgate.people import Approvals, Runs, Sessions
 from gateway.toolgate.underway import Underway
-from gateway.toolgate.wishes import Budget, check_priority, limits_of
+from gateway.toolgate.wishes import Budget, check_priority, limits_of, subject_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gateway.run import Run
     from gateway.runtime import Runtime
 
-__all__ = ["Toolgate", "run_sync"]
+__all__ = ["Toolgate", "resume_sync", "run_sync"]
 
 _LOG = logging.getLogger("toolgate.python")
 
@@ -75,14 +75,7 @@ class Toolgate:
         return Toolgate(self._runtime, self._named(user, tenant), self._underway, of_all=False)
 
     def _named(self, user: str | None, tenant: str | None) -> "Subject":
-        from gateway.config.settings import IdentityConfig
-
-        given = {"user": user or self._subject.user, "tenant": tenant or self._subject.tenant}
-        try:
-            known = IdentityConfig(**given)
-        except ValueError as error:
-            raise ConfigError.at("as_user", str(error).partition("\n")[0], hint="`user:ann`, `acme`") from None
-        return self._runtime.offline.subject(known.user, known.tenant)
+        return subject_of("as_user", self._subject, user, tenant)
 
     # ---- runs
 
@@ -146,8 +139,12 @@ class Toolgate:
     async def resume(self, run_id: str, *, budget: Budget | None = None, watcher: "Watcher | None" = None) -> Result:
         """Goes on with a run that waits, is paused, or has lost whoever drove it; with a `budget`, under new limits.
 
-        One that has succeeded gives its result again. Raises as `run` does, and UnknownRun.
+        One that has succeeded gives its result again. Raises as `run` does, and UnknownRun; StoreError for a gate that
+        is closed.
         """
+        if self._underway.is_ended:
+            how = f'`await gate.resume("{run_id}")` within another, or `resume_sync("{run_id}")` without an event loop'
+            raise StoreError(f"the gate of run `{run_id}` is closed: go on by {how}")
         offline = self._runtime.offline
         run = await self.runs.get(run_id)
         limits = limits_of(budget)
@@ -236,13 +233,27 @@ class Toolgate:
 
 
 def run_sync(text: str, place: "str | Path | Config | None" = None, **wish: Any) -> Result:
-    """`Toolgate.run()` for a program without an event loop: opens a gate, lets it work, closes it."""
+    """`Toolgate.run()` for a program without an event loop: opens a gate, lets it work, closes it. What it raises, it
+    raises as `run` does; `resume_sync` goes on.
+    """
+    return _at_once(place, lambda gate: gate.run(text, **wish))
 
+
+def resume_sync(run_id: str, place: "str | Path | Config | None" = None, **wish: Any) -> Result:
+    """`Toolgate.resume()` for a program without an event loop, in the same way."""
+    return _at_once(place, lambda gate: gate.resume(run_id, **wish))
+
+
+def _at_once(place: "str | Path | Config | None", act: Callable[[Toolgate], Awaitable[Result]]) -> Result:
     async def work() -> Result:
         async with Toolgate.open(place) as gate:
-            return await gate.run(text, **wish)
+            return await act(gate)
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    except RunStopped as stopped:
+        stopped.add_note(f'without an event loop: `resume_sync("{stopped.run_id}")`')
+        raise
 
 
 def _config(place: "str | Path | Config | None") -> "Config":

@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import StoreError, UnknownApproval, UnknownRun
-from gateway.toolgate.wishes import Budget, check_priority, check_until, limits_of
+from gateway.errors import StoreError, UnknownApproval, UnknownRun, Unreadable
+from gateway.toolgate.wishes import Budget, check_priority, check_until, limits_of, subject_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -46,9 +46,13 @@ class Runs:
 
     async def get(self, run_id: str) -> "Run":
         """What it has become."""
-        run = await self._offline.run(run_id)
-        if self._of_all or _same(self._by, run.subject.user, run.subject.tenant):
-            return run
+        return await self._offline.run((await self._meant(run_id)).id)
+
+    async def _meant(self, run_id: str) -> "RunRow":
+        """Which run that is, whatever it holds. Raises UnknownRun for somebody else's."""
+        row = await self._offline.store.run_row(run_id)
+        if self._of_all or _same(self._by, row.user, row.tenant):
+            return row
         raise UnknownRun(run_id)
 
     async def list(
@@ -95,7 +99,7 @@ class Runs:
 
     async def cancel(self, run_id: str, why: str = "") -> None:
         """Ends it, and what is under way in it. Raises IllegalEvent when it has ended."""
-        run = await self.get(run_id)
+        run = await self._meant(run_id)
         await self._offline.cancel(run.id, self._by.user, why)
 
     async def settle(self, run_id: str, call: str, resolution: "Resolution", note: str = "") -> None:
@@ -181,10 +185,10 @@ class Runs:
         return await packed(self._offline, (await self.get(run_id)).id, force=force, moves=moves)
 
     async def move(self, pack: "Mapping[str, Any]", to: str) -> None:
-        """What was exported goes on elsewhere: here it ends, as cancelled. Raises Conflict where anything has happened
-        in it since; then nothing has changed.
+        """What was exported with `moves` goes on elsewhere: here it ends, as cancelled. Raises Conflict where anything
+        has happened in it since, or the pack was changed, and StoreError for a copy; then nothing has changed.
         """
-        await self.get(str(pack["run"]))
+        await self.get(str(pack.get("run")))
         await self._offline.store.move(pack, self._by.user, to)
 
     async def import_(self, pack: "Mapping[str, Any]", *, user: str | None = None, tenant: str | None = None) -> bool:
@@ -196,14 +200,14 @@ class Runs:
             raise StoreError("a gate for a user takes no runs in: the one that was opened does")
         from gateway.packing import taken_in
 
-        whose = self._offline.subject(user or self._by.user, tenant or self._by.tenant)
+        whose = subject_of("import_", self._by, user, tenant)
         return await taken_in(self._offline, pack, whose, self._by.user)
 
     async def delete(self, run_id: str, *, force: bool = False) -> None:
         """Deletes one that has ended; what was decided in it is kept. `force`: it is cancelled first. Raises
         StoreError.
         """
-        run = await self.get(run_id)
+        run = await self._meant(run_id)
         await self._offline.delete(run.id, self._by.user, force=force)
 
 
@@ -226,8 +230,13 @@ class Approvals:
         if _same(self._by, approval.user, approval.tenant):
             return True
         from gateway.call import Allow
+        from gateway.store.legible import left_out
 
-        return isinstance(await self._approving.may_decide(self._by, approval), Allow)
+        try:
+            return isinstance(await self._approving.may_decide(self._by, approval), Allow)
+        except Unreadable as error:  # what its run has done can't be judged
+            left_out(error)
+            return False
 
     async def decide(
         self,

@@ -14,6 +14,12 @@ class Underway:
         self._tasks: dict[asyncio.Task[object], asyncio.Event] = {}
         self._driving: set[asyncio.Task[object]] = set()
         self._stopped: set[asyncio.Task[object]] = set()
+        self._ended = False
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the gate is closed, or about to be: nothing begins in it any more."""
+        return self._ended
 
     @contextlib.contextmanager
     def one(self) -> Iterator[None]:
@@ -45,6 +51,7 @@ class Underway:
 
     async def stop(self) -> None:
         """Stops all that is driven, and waits until nobody sees to any run."""
+        self._ended = True
         self._stopped |= self._driving
         for task in self._driving:
             task.cancel()

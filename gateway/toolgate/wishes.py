@@ -1,14 +1,16 @@
 """What a program wants of a run, in its own words."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from gateway.budget import Limits
+    from gateway.call import Subject
 
-__all__ = ["Budget", "check_priority", "check_until", "limits_of"]
+__all__ = ["Budget", "check_priority", "check_until", "limits_of", "subject_of"]
 
 Budget = Mapping[str, str | int | float]  # in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`
 
@@ -34,3 +36,18 @@ def check_until(until: str) -> None:
 
     if until not in get_args(Until):
         raise ConfigError.at("until", f"`{until}` is none of {', '.join(get_args(Until))}")
+
+
+def subject_of(where: str, own: "Subject", user: str | None, tenant: str | None) -> "Subject":
+    """Whom a program names, without an agent. Only what is not said is as `own` has it: an empty name is nobody's, and
+    never the operator's. Raises ConfigError at `where`.
+    """
+    from gateway.config.findings import validated
+    from gateway.config.places import Place
+    from gateway.config.settings import IdentityConfig
+
+    given = {"user": own.user if user is None else user, "tenant": own.tenant if tenant is None else tenant}
+    known = validated(IdentityConfig, given, {}, Place(where))
+    if not isinstance(known, IdentityConfig):
+        raise ConfigError(known)
+    return replace(own, user=known.user, tenant=known.tenant, agent=None)

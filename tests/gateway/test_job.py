@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.job import LONGEST_PAUSE, Job, Slots, choose, pause
+from gateway.job import LONGEST_PAUSE, UNREADABLE_PAUSE, Job, Slots, choose, pause
 
 FREE = Slots()
 
@@ -89,4 +89,4 @@ def test_no_tenant_is_more_than_one_turn_ahead_of_another_that_waits(tenants: li
 
 def test_a_job_whose_drivers_die_is_begun_again_at_once_and_then_ever_later() -> None:
     assert [pause(attempts) for attempts in range(5)] == [0, 0, 1_000, 2_000, 4_000]
-    assert pause(1_000_000) == LONGEST_PAUSE
+    assert pause(1_000_000) == LONGEST_PAUSE < pause(1_000_000, UNREADABLE_PAUSE) == UNREADABLE_PAUSE

@@ -217,7 +217,7 @@ def test_what_was_under_way_when_the_driver_was_killed_does_not_stay_reserved(
             if how == "cancel":
                 await offline.cancel("r-1", "user:ann")
             else:
-                await offline.store.move(await offline.store.pack("r-1"), "user:ann", "there.json")
+                await offline.store.move(await offline.store.pack("r-1", moves=True), "user:ann", "there.json")
             for account in (run_account("r-1"), SHARED):
                 assert [(row.used, row.reserved) for row in await offline.store.booked(account)] == [(1, 0)]
             assert (await offline.store.run_row("r-1")).owner is None

@@ -144,7 +144,7 @@ def test_a_run_that_was_moved_away_is_undone_where_it_is_now(tmp_path: Path) -> 
     async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
         await stage.queued("run-2")
         await stage.files.append("run-2", [Paused("person", "", by="user:ann")], lease=None)
-        pack = await stage.files.pack("run-2")
+        pack = await stage.files.pack("run-2", moves=True)
         await stage.files.move(pack, "user:ann", "there.json")
         assert await undoing.listed("run-2") == []
         with pytest.raises(StoreError, match=r"`run-2` was moved to there\.json"):

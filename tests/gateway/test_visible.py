@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.visible import hides, shortened, visible
+from gateway.visible import hides, shortened, visible, visible_lines
 
 SHOWN = [
     ("plain", "rm -rf /tmp", "rm -rf /tmp"),
@@ -66,3 +66,8 @@ def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
 @given(st.characters())
 def test_a_character_hides_exactly_if_it_is_spelled_out(character: str) -> None:
     assert hides(character) == (visible(character) != character)
+
+
+def test_a_text_of_several_lines_keeps_them_and_nothing_else_that_steers() -> None:
+    assert visible_lines("a\nb\x1b[2J\r\u202e") == "a\nb\\e[2J\\r\\u{202e}"
+    assert visible_lines("plain") == "plain"

@@ -13,9 +13,9 @@ import pytest
 from gateway import worker as module
 from gateway.engine import Hands
 from gateway.engine.embedded import Embedded
-from gateway.errors import ConfigError, NotItsTurn
+from gateway.errors import ConfigError, NotItsTurn, Unreadable
 from gateway.events import Event, Paused, Resumed, Started, Succeeded, Waited
-from gateway.job import Job
+from gateway.job import LONGEST_PAUSE, UNREADABLE_PAUSE, Job
 from gateway.loop import Loop
 from gateway.run import Run
 from gateway.session import Join
@@ -225,6 +225,42 @@ async def test_a_run_that_breaks_is_put_off_and_told_and_others_may_take_it(
         assert coming is not None
         assert 0 < coming <= 1_000
         assert (await stage.run("r-1")).status == "queued"
+
+
+@awaited
+async def test_a_run_that_can_not_be_read_is_laid_down_for_longer_each_time_and_others_are_driven(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        damage = ("UPDATE events SET body = 'not json' WHERE run_id = ?", ("r-1",))
+        await stage.files._write(lambda db: db.execute(*damage).rowcount)  # noqa: SLF001
+        await submit(stage, "r-2")
+        tired = ("UPDATE jobs SET attempts = 20 WHERE run_id = ?", ("r-1",))
+        await stage.files._write(lambda db: db.execute(*tired).rowcount)  # noqa: SLF001
+        with caplog.at_level("ERROR", logger="toolgate.worker"):
+            told = {outcome.run_id: outcome for outcome in await work(stage, stage.loop(Replies(says("Done."))))}
+        assert isinstance(told["r-1"].error, Unreadable)
+        assert told["r-2"].run is not None
+        (said,) = caplog.messages
+        assert "event 1 of run `r-1` is damaged in the store" in said
+        assert "toolgate runs delete r-1 --force" in said
+        coming = await stage.store.coming()
+        assert coming is not None
+        assert LONGEST_PAUSE < coming <= UNREADABLE_PAUSE
+
+
+@awaited
+async def test_a_question_that_is_damaged_is_a_no_when_its_time_is_over_and_its_run_goes_on(tmp_path: Path) -> None:
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "r-1")
+        loop = stage.loop(Replies(calls(("desk__send", {"word": "a"})), says("Done.")))
+        assert statuses(await work(stage, loop)) == {"r-1": "waiting"}
+        damage = "UPDATE approvals SET decisions = 'not json', arguments = '{', expires = 1"
+        await stage.files._write(lambda db: db.execute(damage).rowcount)  # noqa: SLF001
+        assert await stage.store.expire() == 1
+        assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}
+        assert arrivals(tmp_path, "send") == []
 
 
 @awaited

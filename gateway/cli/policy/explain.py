@@ -64,7 +64,7 @@ def explain_command(who: str | None, offline: bool, as_json: bool, caller: Calle
 
     say_nothing_of_servers()
     words = _Asked(**asked)
-    config = dataclasses.replace(caller, user=who or caller.user).config()
+    config = dataclasses.replace(caller, user=caller.user if who is None else who).config()
     policy = load(config.policy.model, config.policy.files)
     past = asyncio.run(_past(config, words)) if words.run else None
     query = _changed(past.query, words) if past else _query(config, words)

@@ -1,11 +1,11 @@
 """What `toolgate policy suggest` prints: rows for a policy file with comments on stdout, the sum on stderr."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
 import click
 
 from gateway.cli.policy.counting import counted
+from gateway.dates import dated
 from gateway.policy.scope import Query
 from gateway.policy.suggest import Relief, Reliefs, Suggestion, Suggestions
 from gateway.policy.suggest.asking import Agreed
@@ -99,5 +99,5 @@ def _others(names: Sequence[str]) -> str:
 
 
 def _days(first: int, last: int) -> str:
-    days = [datetime.fromtimestamp(at / 1000, UTC).date().isoformat() for at in (first, last)]
+    days = [dated(at).date().isoformat() for at in (first, last)]
     return days[0] if days[0] == days[1] else f"{days[0]} to {days[1]}"

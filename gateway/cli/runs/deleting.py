@@ -6,6 +6,7 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit
+from gateway.visible import visible
 
 __all__ = ["delete_command"]
 
@@ -22,5 +23,5 @@ def delete_command(run_id: str, force: bool, as_json: bool, caller: Caller) -> i
     if as_json:
         emit({"run": found, "status": "deleted"})
     else:
-        click.echo(f"deleted {found}", err=True)
+        click.echo(f"deleted {visible(found)}", err=True)
     return Exit.OK

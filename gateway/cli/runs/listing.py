@@ -1,15 +1,17 @@
 """`toolgate runs`, `toolgate runs list`: runs, the newest first, a page at a time. No server is started."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located, through
+from gateway.dates import dated
+from gateway.errors import Unreadable
 
 if TYPE_CHECKING:
     from gateway.offline import Offline
@@ -66,20 +68,23 @@ def show_list(caller: Caller, wanted: "Wanted", limit: int, *, as_json: bool) ->
         none = "there are no runs yet; toolgate run TEXT starts one" if wanted == Wanted() else "there are no such runs"
         click.echo(none, err=True)
     elif len(rows) == limit:
-        click.echo(f"there may be more: toolgate runs list --before {rows[-1].id}", err=True)
+        from gateway.visible import visible
+
+        click.echo(f"there may be more: toolgate runs list --before {visible(rows[-1].id)}", err=True)
     return Exit.OK
 
 
 def _print(rows: "Sequence[RunRow]", ended: dict[str, str]) -> None:
     from gateway.cli.columns import aligned
-    from gateway.visible import visible
 
     table = [
         (
             row.id,
             _when(row.created),
             ended.get(row.id) or _status(row),
-            *map(visible, (_who(row), row.tenant, row.title)),
+            _who(row),
+            row.tenant,
+            row.title,
         )
         for row in rows
     ]
@@ -90,7 +95,10 @@ def _print(rows: "Sequence[RunRow]", ended: dict[str, str]) -> None:
 async def _ended(offline: "Offline", rows: "Sequence[RunRow]") -> dict[str, str]:
     """How the calls of clients ended that did not end well: their runs went as they should all the same."""
     calls = [row.id for row in rows if row.driver == "client" and row.status == "succeeded"]
-    said = {run_id: (await offline.run(run_id)).output for run_id in calls}
+    said = dict[str, str]()
+    for run_id in calls:
+        with contextlib.suppress(Unreadable):  # `runs show` says why
+            said[run_id] = (await offline.run(run_id)).output
     return {run_id: f"ended: {output}" for run_id, output in said.items() if output}
 
 
@@ -112,4 +120,4 @@ def _who(row: "RunRow") -> str:
 
 
 def _when(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return dated(milliseconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -35,11 +35,12 @@ def show_command(run_id: str, as_json: bool, caller: Caller) -> int:
         emit({"run": run.id, "status": run.status, "transitions": told, "events": recorded})
         return Exit.OK
     from gateway.cli.timeline import print_timeline
+    from gateway.visible import visible
 
     print_timeline(run, events)
     for before in line.ahead[:1] if line else ():
         how = f"is {before.status}: toolgate runs show {before.run_id}"
-        click.echo(f"          run {before.run_id} of the session {run.session} comes first, and {how}")
+        click.echo(visible(f"          run {before.run_id} of the session {run.session} comes first, and {how}"))
     return Exit.OK
 
 

@@ -1,12 +1,15 @@
 """`toolgate runs pause`, `cancel`: what is under way stops, in whichever process it is. No server is started."""
 
 import asyncio
+import contextlib
 
 import click
 
 from gateway.cli.exits import Exit, Stop, ends, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit
 from gateway.cli.runs.undoing import hint
+from gateway.errors import Unreadable
+from gateway.visible import visible
 
 __all__ = ["cancel_command", "pause_command"]
 
@@ -21,14 +24,16 @@ _WHY = click.option("--why", default="", metavar="TEXT", help="The reason, for w
 def cancel_command(run_id: str, why: str, as_json: bool, caller: Caller) -> int:
     """End RUN. The model's reply that is under way is left, and a call, whose server is told; it is not undone."""
     with caller.offline() as offline:
-        run = asyncio.run(offline.run(run_id))
+        run = asyncio.run(offline.store.run_row(run_id))  # whatever it holds
         must_go_on(run, "cancel")
         asyncio.run(offline.cancel(run.id, offline.subject().user, why))
-        undo = "" if as_json else asyncio.run(hint(offline, run.id))
+        undo = ""
+        with contextlib.suppress(Unreadable):
+            undo = "" if as_json else asyncio.run(hint(offline, run.id))
     if as_json:
         emit({"run": run.id, "status": "cancelled"})
     else:
-        click.echo(f"cancelled {run.id}" + (f"; {undo}" if undo else ""), err=True)
+        click.echo(f"cancelled {visible(run.id)}" + (f"; {undo}" if undo else ""), err=True)
     return Exit.OK
 
 
@@ -49,5 +54,5 @@ def pause_command(run_id: str, at_once: bool, why: str, as_json: bool, caller: C
     if as_json:
         emit({"run": run.id, "status": "paused"})
     else:
-        click.echo(f"paused {run.id}; go on with: toolgate resume {run.id}", err=True)
+        click.echo(visible(f"paused {run.id}; go on with: toolgate resume {run.id}"), err=True)
     return Exit.OK

@@ -152,14 +152,14 @@ def _query(given: Mapping[str, Said], facts: Facts) -> Query:
 def _subject(given: Mapping[str, Said], facts: Facts) -> Subject:
     """`who` may end in ` via agent:NAME`, as people say it; or `agent` says so."""
     who = given["who"]
-    user, _, agent = (part.strip() for part in who.text.partition(" via "))
+    user, via, agent = (part.strip() for part in f"{who.text} ".partition(" via "))
     if "agent" in given:
         if agent:
             raise Wrong(given["agent"], "the agent is named twice", "write it in `agent` or behind ` via `")
         agent = f"agent:{given['agent'].text.removeprefix('agent:')}"
     if not _USER.fullmatch(user):
         raise Wrong(who, f"`{user}` can't ask for anything", _who_hint(user))
-    if agent and not (_USER.fullmatch(agent) and agent.startswith("agent:")):
+    if (via or agent) and not (_USER.fullmatch(agent) and agent.startswith("agent:")):
         raise Wrong(given.get("agent", who), f"`{agent}` is not an agent", "write `agent:NAME`")
     tenant = given.get("tenant")
     if tenant and not _TENANT.fullmatch(tenant.text):

@@ -11,9 +11,10 @@ from gateway.answer import Answer
 from gateway.approval import Approval
 from gateway.approving import Approving, Choices
 from gateway.call import Allow, Deny, Subject
-from gateway.errors import Conflict, UnknownApproval
+from gateway.errors import Conflict, UnknownApproval, Unreadable
 from gateway.notice import short
 from gateway.preview import Background
+from gateway.store.legible import left_out
 
 __all__ = ["MOST", "Docket", "Refused", "Shown"]
 
@@ -68,7 +69,7 @@ class Docket:
         """Also one that is over. Only by its whole id."""
         try:
             approval = await self.approving.store.approval(approval_id)
-        except UnknownApproval:
+        except (UnknownApproval, Unreadable):
             return None
         if approval.id != approval_id or approval.tenant != subject.tenant:
             return None
@@ -103,7 +104,11 @@ class Docket:
         return _no(taken) if isinstance(taken, Deny) else taken
 
     async def _looked_at(self, approval: Approval, subject: Subject) -> Shown | None:
-        may = isinstance(await self.approving.may_decide(subject, approval), Allow)
+        try:
+            may = isinstance(await self.approving.may_decide(subject, approval), Allow)
+        except Unreadable as error:  # what its run has done can't be judged
+            left_out(error)
+            return None
         if not may and not _asked(approval, subject):
             return None
         return Shown(approval, may and approval.state == "pending")

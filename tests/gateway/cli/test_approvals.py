@@ -1,10 +1,13 @@
+import contextlib
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.store import legible
 from tests.gateway.cli.conftest import Command, Result
 
 
@@ -173,3 +176,20 @@ def test_a_credential_is_not_shown_by_those_who_answer_many(secret: str, toolgat
     shown = toolgate("deny", "--all", "--yes", "--as", "user:bob", "--json")
     assert [one["id"] for one in shown.json] == [secret]
     assert "tok-" not in shown.out + shown.err
+
+
+def test_a_question_that_is_damaged_is_named_and_keeps_no_other_from_being_shown(
+    held: Result, bare: Path, toolgate: Command
+) -> None:
+    legible._named.clear()  # noqa: SLF001 - as in a new process
+    other = toolgate("call", "echo/add", '{"a": 1, "b": 3}', "--json").error["approval"]
+    with contextlib.closing(sqlite3.connect(bare / ".toolgate" / "toolgate.db")) as database:
+        database.execute("UPDATE approvals SET decisions = 'not json' WHERE id = ?", (the_id(held),))
+        database.commit()
+    shown = toolgate("approvals")
+    assert shown.code == 0
+    assert "b = 3" in shown.out
+    assert "b = 2" not in shown.out
+    assert f"toolgate: left out: approval `{the_id(held)}` is damaged in the store" in shown.err
+    assert toolgate("approve", other, "--yes", "--as", "user:bob").code == 0
+    assert toolgate("approve", the_id(held), "--yes", "--as", "user:bob").code == 1

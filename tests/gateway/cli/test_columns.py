@@ -22,6 +22,10 @@ def test_wide_and_combining_characters_count_as_they_stand_on_a_terminal() -> No
     ]
 
 
+def test_no_cell_begins_a_line_or_steers_the_terminal() -> None:
+    assert aligned([("a\nb", "\x1b[2J"), ("c", "d")]) == ["a\\nb  \\e[2J", "c     d"]
+
+
 @given(st.lists(st.tuples(st.text("ab", max_size=9), st.text("ab", min_size=1, max_size=9)), min_size=1))
 def test_every_second_column_begins_below_the_one_above(rows: list[tuple[str, str]]) -> None:
     width = max(len(first) for first, _ in rows)

@@ -51,6 +51,7 @@ def test_json_has_everything_but_the_hash(bare: Path, toolgate: Command) -> None
     [
         ("--user", "role:admin"), ("--user", "team:ops"), ("--user", "agent:x"), ("--user", "*"), ("--user", "a,b"),
         ("--user", ""), ("--user", "user:role:admin"), ("--tenant", "*"), ("--tenant", "a b"), ("--tenant", "a:b"),
+        ("--tenant", ""),
         ("--scope", "a b"), ("--scope", 'a"b'), ("--scope", ""), ("--expires", "90"), ("--expires", "-1d"),
         ("--expires", "0d"), ("--expires", "10000d"), ("--expires", ""),
     ],

@@ -38,7 +38,10 @@ def test_nobody_asks_as_a_role_or_a_pattern(who: str, bare: Path, toolgate: Comm
     assert "\x1b" not in failed.err
 
 
-@pytest.mark.parametrize("command", [("tools",), ("call", "a/b"), ("policy", "explain", "--tool", "a/b", "--offline")])
+@pytest.mark.parametrize(
+    "command",
+    [("tools",), ("call", "a/b"), ("policy", "explain", "--tool", "a/b", "--offline"), ("serve", "--stdio")],
+)
 @pytest.mark.parametrize("name", ["role:boss", "a*", "", "\x1b[2J"])
 def test_nobody_asks_through_a_role_or_a_pattern(
     command: Sequence[str], name: str, bare: Path, toolgate: Command
@@ -71,3 +74,23 @@ def test_an_empty_tenant_and_a_path_that_is_none_are_said_in_the_users_words(bar
     settings = bare / "toolgate.toml"
     settings.write_text(f"{settings.read_text()}\n[store]\npath = 5\n")
     assert "`store.path` must be a path, in quotes" in toolgate("runs").err
+
+
+@pytest.mark.parametrize("command", [("run", "x"), ("submit", "x"), ("chat",), ("serve", "--stdio")])
+@pytest.mark.parametrize("who", [("--as", ""), ("--as", " "), ("--tenant", ""), ("--agent", "")])
+def test_a_name_that_is_empty_is_nobodys_and_not_the_one_that_is_configured(
+    command: Sequence[str], who: Sequence[str], bare: Path, toolgate: Command
+) -> None:
+    """As where a script's variable is not set."""
+    failed = toolgate(*command, *who)
+    assert (failed.code, failed.out) == (2, "")
+
+
+@pytest.mark.parametrize("name", ["TOOLGATE_IDENTITY__USER", "TOOLGATE_IDENTITY__TENANT"])
+def test_nor_is_one_that_is_empty_in_the_environment(
+    name: str, bare: Path, toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "")
+    failed = toolgate("submit", "x")
+    assert (failed.code, failed.out) == (3, "")
+    assert name in failed.err

@@ -1,7 +1,9 @@
 """Conversations that go on from run to run, from the command line."""
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -176,3 +178,15 @@ def test_a_run_that_has_the_turn_and_no_worker_is_shown_with_what_lets_the_sessi
     told = toolgate("sessions", "show", "trip").out
     assert "r-left  running, no worker, and has the turn; toolgate resume r-left" in told
     assert f"{second}  queued\n" in told
+
+
+def test_a_memory_that_is_damaged_is_said_to_be_so_and_forgotten(bare: Path, toolgate: Command) -> None:
+    (bare / "steps.yaml").write_text(TALK)
+    assert toolgate(*RUN).code == 0
+    with contextlib.closing(sqlite3.connect(bare / ".toolgate" / "toolgate.db")) as database:
+        database.execute("UPDATE sessions SET memory = '{'")
+        database.commit()
+    shown = toolgate("sessions", "show", "trip")
+    assert (shown.code, "`trip` remembers is damaged in the store" in shown.err) == (1, True)
+    assert toolgate("sessions", "list").code == 0
+    assert toolgate("sessions", "delete", "trip").code == 0

@@ -5,6 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from gateway.cli.worker import tell
+from gateway.run import Run
+from gateway.worker import Outcome
 from tests.gateway.cli.conftest import Command
 
 
@@ -34,3 +39,8 @@ def test_a_worker_that_is_told_to_stop_stops(bare: Path) -> None:
             assert process.wait(60) == 0
         finally:
             process.kill()
+
+
+def test_what_a_run_is_called_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    tell(Outcome("r-1", Run("r-1\x1b[2J\nr-ok", status="succeeded")))
+    assert capsys.readouterr().err == "r-1\\e[2J\\nr-ok succeeded\n"

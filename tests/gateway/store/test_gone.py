@@ -95,7 +95,7 @@ def test_a_run_that_was_interrupted_in_a_call_has_nobody_who_would_settle_it(sto
 
 def test_a_run_that_moves_while_nobody_drives_it_leaves_nothing_reserved(store: DatabaseStore) -> None:
     begun(store, Paused("interrupted", "it was interrupted"))
-    asyncio.run(store.move(asyncio.run(store.pack("r-1")), "user:ann", "there.json"))
+    asyncio.run(store.move(asyncio.run(store.pack("r-1", moves=True)), "user:ann", "there.json"))
     assert amounts(store) == MADE
     assert told(store)[-1] == "cancelled"  # it is known by that when it comes back
 

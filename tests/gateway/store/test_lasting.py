@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from gateway.errors import Conflict, UnknownLasting
 from gateway.lasting import Delegation, Remembered
 from gateway.store import Open, Recall
 from gateway.store.database import DatabaseStore
+from gateway.store.lasting import keep
 from tests.builders import CLIENT, NOON, STARTED, Clock, a_call, an_approval, held
 from tests.fixtures.stores import Place, store_at
 
@@ -90,3 +92,18 @@ def test_a_delegation_is_listed_until_it_is_over_or_ended(store: DatabaseStore, 
     assert asyncio.run(store.standing_for(EVE)) == []
     with pytest.raises(UnknownLasting, match="no delegation `D-1` in force"):
         asyncio.run(store.lasting.end("D-1", "user:bob"))
+
+
+def test_one_that_is_damaged_counts_for_no_call_and_keeps_no_other_from_counting(
+    store: DatabaseStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    remember(store)
+    one = found(store)
+    damage = ("UPDATE remembered SET reasons = '{' WHERE id = ?", (one.id,))
+    asyncio.run(store._write(lambda db: db.execute(*damage).rowcount))  # noqa: SLF001
+    asyncio.run(store._write(lambda db: keep(db, replace(one, id="M-2"))))  # noqa: SLF001
+    with caplog.at_level("WARNING", logger="toolgate.store"):
+        assert [each.id for each in asyncio.run(store.remembered(CALL))] == ["M-2"]
+        assert [each.id for each in store.lasting.remembered()] == ["M-2"]
+    (said,) = caplog.messages
+    assert f"`toolgate approvals forget {one.id}`" in said

@@ -195,22 +195,49 @@ def test_a_run_that_was_deleted_does_not_come_back(waiting: DatabaseStore) -> No
 
 
 def test_a_run_that_moves_ends_here_once_and_only_as_it_was_packed(waiting: DatabaseStore) -> None:
-    pack = asyncio.run(waiting.pack("r-1"))
+    pack = asyncio.run(waiting.pack("r-1", moves=True))
     asyncio.run(waiting.append("r-1", [UserSpoke("more", "user:ann")], lease=None))
     with pytest.raises(Conflict, match="gone on meanwhile"):
         asyncio.run(waiting.move(pack, "user:ann", "prod"))
-    asyncio.run(waiting.move(asyncio.run(waiting.pack("r-1")), "user:ann", "prod"))
+    asyncio.run(waiting.move(over_the_wire(asyncio.run(waiting.pack("r-1", moves=True))), "user:ann", "prod"))
     assert asyncio.run(waiting.run_row("r-1")).status == "cancelled"
     assert "moved to prod" in str(asyncio.run(waiting.events("r-1"))[-1].event)
     with pytest.raises(Conflict):
         asyncio.run(waiting.decide("A-1", "approved", "user:bob", ""))  # nobody answers here any more
 
 
+def _other_words(pack: Any) -> None:
+    pack["events"][0]["input"] = "something else"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda pack: pack.update(moves=False), "a copy of run `r-1`, without its place in the queue"),
+        (lambda pack: pack.pop("moves"), "a copy of run `r-1`"),
+        (_other_words, "not as this file has it"),
+        (lambda pack: pack["account"].clear(), "not as this file has it"),
+        (lambda pack: pack["approvals"][0].update(reason="so"), "not as this file has it"),
+        (lambda pack: pack.update(job={"agent": "support", "model": "x", "priority": 1, "ready": 0}), "not as this"),
+        (lambda pack: pack.update(run=5), "is not here"),
+        (lambda pack: pack.update(run="r-2"), "is not here"),
+    ],
+)
+def test_a_run_moves_only_by_a_pack_with_which_it_goes_on_as_it_stands_here(
+    waiting: DatabaseStore, change: Callable[[Any], Any], why: str
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1", moves=True)))
+    change(pack)
+    with pytest.raises(StoreError, match=why):
+        asyncio.run(waiting.move(pack, "user:ann", "prod"))
+    assert asyncio.run(waiting.run_row("r-1")).status == "waiting"
+
+
 def test_a_run_that_is_driven_is_taken_by_force_only_and_never_moved(waiting: DatabaseStore) -> None:
     assert asyncio.run(waiting.acquire("r-1", "elsewhere/1/a", 60))
     with pytest.raises(StoreError, match="is driven by elsewhere/1/a"):
         asyncio.run(waiting.pack("r-1"))
-    pack = asyncio.run(waiting.pack("r-1", force=True))
+    pack = asyncio.run(waiting.pack("r-1", force=True, moves=True))
     with pytest.raises(Conflict, match="is driven"):
         asyncio.run(waiting.move(pack, "user:ann", "prod"))
     with pytest.raises(UnknownRun):
@@ -252,3 +279,60 @@ def test_what_is_damaged_is_refused_whole(
         asyncio.run(elsewhere.unpack(pack, "user:ann"))
     assert asyncio.run(elsewhere.run_rows()) == []
     assert asyncio.run(elsewhere.events("r-1")) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "r-1\x1b[2J",
+        "r-1\nr-ok  succeeded",
+        "../../etc/passwd",
+        "r-\0",
+        " ",
+        "r 1",
+        "x" * 1_000_000,
+        "é",
+        ["a"],
+        5,
+        None,
+    ],
+)
+def test_a_run_comes_in_under_a_name_that_can_stand_in_any_line(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, name: Any
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1"))) | {"run": name}
+    with pytest.raises(StoreError, match="is no id of a run") as refused:
+        asyncio.run(elsewhere.unpack(pack, "user:ann"))
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 200
+    assert asyncio.run(elsewhere.run_rows()) == []
+
+
+def test_what_happens_in_a_file_has_happened_by_now(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, clock: Clock
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    for at in (clock.now + 2 * 86_400_000, 2**62):
+        pack["events"][-1]["at"] = at
+        with pytest.raises(StoreError, match="`at` is no moment, or one to come"):
+            asyncio.run(elsewhere.unpack(pack, "user:ann"))
+    pack["events"][-1]["at"] = clock.now + 3_600_000  # clocks differ
+    assert asyncio.run(elsewhere.unpack(pack, "user:ann")) is True
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("approvals", {"expires": 2**62}),
+        ("approvals", {"created": -1}),
+        ("tasks", {"created": 2**62}),
+        ("tasks", {"id": "T\n"}),
+    ],
+)
+def test_what_it_brings_along_has_moments_and_names(
+    waiting: DatabaseStore, elsewhere: DatabaseStore, table: str, change: dict[str, Any]
+) -> None:
+    pack = over_the_wire(asyncio.run(waiting.pack("r-1")))
+    pack[table][0].update(change)
+    with pytest.raises(StoreError, match="is damaged"):
+        asyncio.run(elsewhere.unpack(pack, "user:ann"))

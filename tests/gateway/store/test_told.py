@@ -13,9 +13,11 @@ from gateway.call import TaskCreated
 from gateway.conversation import Carried
 from gateway.errors import StoreError
 from gateway.events import Event, Succeeded
+from gateway.later import Slept
 from gateway.run import fold
-from gateway.store.told import events_of
+from gateway.store.told import LONGEST_WAIT, events_of
 from tests.builders import (
+    NOON,
     QUEUED,
     STARTED,
     decided,
@@ -95,6 +97,18 @@ ALIEN = {"role": "assistant", "parts": [{"kind": "hologram"}]}
         (_with("started", event="hologram"), r"event 2 \(`hologram`\): there is no 'hologram'"),
         (_with("started", seq=7), "something is missing before it"),
         (_with("started", at="now"), "`at` is no moment"),
+        (_with("started", at=True), "`at` is no moment"),
+        (_with("started", at=-1), "`at` is no moment"),
+        (_with("started", at=2**62), "`at` is no moment"),
+        (_with("queued", user="user:role:admin"), "it does not say whose it is"),
+        (_with("queued", user=""), "it does not say whose it is"),
+        (_with("queued", tenant="a\nb"), "it does not say whose it is"),
+        (_with("queued", agent="agent:\x1b[2J"), "`agent` is none"),
+        (_with("queued", agent=""), "`agent` is none"),
+        (_with("queued", agent=None), "`agent` is none"),
+        (_with("queued", session="a b"), "`session` is no name of one"),
+        (_with("admitted", key="t1/call/1\n"), "`key` is no name"),
+        (_with("held", approval_id="A-1\x1b[2J"), "`approval_id` is no name"),
         (lambda events: events.insert(1, 5), "event 2: it is no object"),
         (lambda events: events.clear(), "something is missing from it"),
     ],
@@ -106,6 +120,19 @@ def test_what_could_not_have_been_recorded_is_damaged_and_it_is_said_where(
     damage(events)
     with pytest.raises(StoreError, match=f"this exported run is damaged: .*{where}"):
         events_of("run-1", events)
+
+
+def test_nothing_in_it_has_happened_later_than_now_or_waits_for_longer_than_anything_may() -> None:
+    asleep = (QUEUED, STARTED, *wanted(1, "shop/refund", "shop/order"), Slept("t1/call/1", NOON + LONGEST_WAIT))
+    last = max(each["at"] for each in told(*asleep))
+    assert len(events_of("r-1", told(*asleep), last)) == len(asleep)
+    with pytest.raises(StoreError, match=r"event 4 .*`at` is no moment, or one to come"):
+        events_of("r-1", told(), last - 2)
+    for until in (last + LONGEST_WAIT + 1, 2**62, -1):
+        later = told(*asleep)
+        later[-1]["until"] = until
+        with pytest.raises(StoreError, match="`until` is no moment, or further away"):
+            events_of("r-1", later, last)
 
 
 def test_of_a_call_one_answer_comes_for_each_time_that_it_was_sent_and_the_end_of_its_task() -> None:

@@ -20,7 +20,7 @@ from gateway.config import load_config
 from gateway.errors import ConfigError, Conflict, LeaseLost, StoreError, UnknownRun
 from gateway.events import Denied, Held, Recorded, Returned
 from gateway.store import Claim
-from gateway.toolgate import Result, RunFailed, RunPaused, RunStopped, RunWaiting, Toolgate, run_sync
+from gateway.toolgate import Result, RunFailed, RunPaused, RunStopped, RunWaiting, Toolgate, resume_sync, run_sync
 from providers import StreamEvent, TextDelta
 from tests.fixtures.parts import gate as gate_of_calls
 
@@ -195,6 +195,12 @@ def test_what_is_not_configured_queues_nothing(project: Path) -> None:
                 await gate.run("hi", **wrong)
         with pytest.raises(ConfigError, match="as_user"):
             gate.as_user("nobody at all")
+        for nobody in ({"user": ""}, {"user": " "}, {"user": "user:"}, {"user": "user:ann", "tenant": ""}):
+            with pytest.raises(ConfigError, match="as_user"):  # the operator's own name is for who says none
+                gate.as_user(**nobody)
+        for act in (gate.submit, gate.run):
+            with pytest.raises(ConfigError, match="no agent ``"):
+                await act("hi", agent="")
         with pytest.raises(UnknownRun):
             await gate.resume("r-none")
         assert await gate.runs.list() == []
@@ -350,6 +356,24 @@ def test_without_an_event_loop_it_is_one_call(project: Path) -> None:
     assert run_sync("hi", agent="clerk").output == "One."
     with pytest.raises(RunPaused):
         run_sync("Look.", project, model="look", budget={"turns": 1})
+
+
+async def _taken_up(stopped: RunStopped) -> Result:
+    return await stopped.resume()
+
+
+def test_what_was_stopped_without_an_event_loop_goes_on_without_one(project: Path) -> None:
+    with pytest.raises(RunPaused) as paused:
+        run_sync("Look.", project, model="look", budget={"turns": 1})
+    run_id = paused.value.run_id
+    assert paused.value.__notes__ == [f'without an event loop: `resume_sync("{run_id}")`']
+    with pytest.raises(StoreError, match=rf'gate of run `{run_id}` is closed: .* or `resume_sync\("{run_id}"\)`'):
+        asyncio.run(_taken_up(paused.value))
+    with pytest.raises(RunPaused):
+        resume_sync(run_id, project)
+    assert resume_sync(run_id, budget={"turns": 5}).output == "I looked."
+    with pytest.raises(UnknownRun):
+        resume_sync("r-none")
 
 
 # ---- sessions

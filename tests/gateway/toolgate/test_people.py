@@ -13,7 +13,7 @@ import pytest
 
 from gateway.approval import Approval
 from gateway.call import Deny, Subject
-from gateway.errors import Conflict, IllegalEvent, StoreError, UnknownApproval, UnknownRun, UnknownSession
+from gateway.errors import ConfigError, Conflict, IllegalEvent, StoreError, UnknownApproval, UnknownRun, UnknownSession
 from gateway.events import event_name
 from gateway.store.sessions import SessionBook
 from gateway.toolgate import RunWaiting, Toolgate
@@ -166,6 +166,7 @@ def test_a_run_is_exported_moved_deleted_and_taken_in_by_the_gate_that_was_opene
             assert await gate.runs.import_(pack) is False  # it is here
             with pytest.raises(StoreError, match="the one that was opened does"):
                 await gate.as_user("user:ann").runs.import_(pack)
+            pack = await gate.runs.export(run_id, moves=True)
             await gate.runs.move(pack, "there.json")
             assert (await gate.runs.get(run_id)).cause == "moved to there.json"
             with pytest.raises(Conflict):
@@ -186,6 +187,20 @@ def test_a_run_is_exported_moved_deleted_and_taken_in_by_the_gate_that_was_opene
                 await gate.runs.delete(other)
             await gate.runs.delete(other, force=True)
             assert [row.id for row in await gate.runs.list()] == []
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_copy_is_not_moved_and_nobody_takes_a_run_in_in_no_name(project: Path) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            run_id = await gate.submit("hi")
+            pack = await gate.runs.export(run_id)
+            with pytest.raises(StoreError, match="this is a copy of run"):
+                await gate.runs.move(pack, "there.json")
+            with pytest.raises(ConfigError, match="import_"):
+                await gate.runs.import_(pack, user="")
+            assert (await gate.runs.get(run_id)).status == "queued"
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
 

@@ -88,6 +88,7 @@ def test_a_question_that_can_not_be_read_is_a_mistake_of_use(
 
 
 def test_a_role_can_not_ask(bare: Path, toolgate: Command) -> None:
+    assert toolgate("policy", "explain", "--who", "", "--tool", "echo/add", "--offline").code == 2
     assert toolgate("policy", "explain", "--who", "role:boss", "--tool", "echo/add", "--offline").code == 2
 
 

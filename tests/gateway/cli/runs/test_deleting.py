@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,25 @@ def test_who_does_not_let_go_of_a_run_is_not_waited_for_for_ever(
             assert f"run `{RUN}` is cancelled, and elsewhere/1/a has not let go of it within 0.01 s" in late.err
         asyncio.run(store.release(lease))
     assert toolgate("runs", "delete", "r-0123", "--force").code == 0
+
+
+@pytest.mark.parametrize("body", ['{"event":"from_the_future"}', "not json"])
+def test_one_that_can_not_be_read_is_said_to_be_so_cancelled_and_deleted(
+    queued: Path, toolgate: Command, body: str
+) -> None:
+    with contextlib.closing(sqlite3.connect(queued / ".toolgate" / "toolgate.db")) as database:
+        database.execute("UPDATE events SET body = ?", (body,))
+        database.commit()
+    shown = toolgate("runs", "show", RUN)
+    assert shown.code == 1
+    assert f"run `{RUN}`" in shown.err
+    assert toolgate("runs", "cancel", RUN).err == f"cancelled {RUN}\n"
+    assert toolgate("runs").code == 0
+    assert toolgate("runs", "delete", RUN).err == f"deleted {RUN}\n"
+
+
+def test_one_that_can_not_be_read_is_deleted_by_force(queued: Path, toolgate: Command) -> None:
+    with contextlib.closing(sqlite3.connect(queued / ".toolgate" / "toolgate.db")) as database:
+        database.execute("UPDATE events SET body = 'not json'")
+        database.commit()
+    assert toolgate("runs", "delete", RUN, "--force").err == f"deleted {RUN}\n"

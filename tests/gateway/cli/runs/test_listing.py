@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from gateway.cli.runs.listing import STATUSES
-from gateway.events import Cancelled, Queued, Started
+from gateway.events import Cancelled, Queued, Started, Waited
 from gateway.run import Status
 from tests.gateway.cli.conftest import Command
 from tests.gateway.cli.runs.conftest import DEAD, QUEUED, record
@@ -33,6 +33,22 @@ def test_what_a_client_calls_itself_can_not_steer_the_terminal(bare: Path, toolg
     assert "\x1b" not in toolgate("runs").out
     assert "\u202e" not in toolgate("runs").out
     assert "\u202e" not in toolgate("runs", "--json").out
+
+
+def test_a_row_of_the_store_steers_no_terminal_forges_no_line_and_breaks_no_list(bare: Path, toolgate: Command) -> None:
+    """As older versions took in from files."""
+    odd = "r-1\x1b[2J\x1b]0;owned\x07\nr-ok  2026-11-26 17:00:00  succeeded"
+    record(bare, odd, QUEUED, Started(DEAD), Cancelled("user:ann"))
+    record(bare, "r-2", QUEUED, Started(DEAD), Waited("timer", until=2**62), clock=lambda: 2**62)
+    for command in (
+        ("runs",), ("runs", "list", "--limit", "2"), ("runs", "show", "r-1"), ("runs", "show", "r-2"),
+        ("runs", "cancel", "r-1"), ("runs", "delete", "r-1"),
+    ):  # fmt: skip
+        shown = toolgate(*command)
+        assert "\x1b" not in shown.out + shown.err
+        assert not any(line.startswith("r-ok") for line in (shown.out + shown.err).splitlines())
+    assert "9999-01-01" in toolgate("runs").out
+    assert len(toolgate("runs").out.splitlines()) == 1
 
 
 def test_no_runs_are_said_to_be_none_on_stderr(bare: Path, toolgate: Command) -> None:

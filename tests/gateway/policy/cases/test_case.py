@@ -56,6 +56,7 @@ def test_what_is_expected_is_said_in_words() -> None:
         ({"who": "ann"}, 11, "`ann` can't ask for anything", "did you mean `user:ann`?"),
         ({"who": "role:boss"}, 11, "`role:boss` can't ask for anything", "write a user who has it, `user:NAME`"),
         ({"who": "user:a b"}, 11, "`user:a b` can't ask for anything", "write `user:NAME`"),
+        ({"who": "user:ann via"}, 11, "`` is not an agent", "write `agent:NAME`"),
         ({"who": "user:ann via desk"}, 11, "`desk` is not an agent", "write `agent:NAME`"),
         ({"who": "user:ann via agent:a", "agent": "b"}, 14, "the agent is named twice", "behind ` via `"),
         ({"tenant": "*"}, 14, "`*` is not a tenant", "exact name"),
