@@ -32,8 +32,9 @@ Start at `front`, then follow a call.
     asgi        the words of the first; `response` is a whole answer in them
 
 Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
-looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `pages` are what
-anybody may see. What lasts longer than a request (streams, sessions) is looked at again by `lasting`.
+looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `crossing` has
+browsers show the answers to pages of other origins that may ask. `pages` are what anybody may see. What lasts longer
+than a request (streams, sessions) is looked at again by `lasting`.
 """
 
 import gateway.sdk  # noqa: F401 - before anything of the SDK

@@ -99,5 +99,5 @@ class _Parsed:
         self.ends += 1
 
 
-# Framing of another kind, what is answered before the body comes, and what says who is there.
-_NOT_SIMPLE = {b"transfer-encoding", b"expect", b"upgrade", b"last-event-id", b"authorization"}
+# Framing of another kind, what is answered before the body comes, and what says who is there, or that a browser asks.
+_NOT_SIMPLE = {b"transfer-encoding", b"expect", b"upgrade", b"last-event-id", b"authorization", b"origin"}

@@ -17,6 +17,7 @@ from gateway.call import Subject
 from gateway.identity import Identity
 from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, STILL, Asker, Standing, Still
+from gateway.serve.crossing import origin_of, preflight
 from gateway.serve.origins import Origins
 from gateway.serve.people.visit import PREFIX, Visit, is_here, is_visit_of_a_page
 from gateway.serve.response import Response, in_json
@@ -34,6 +35,7 @@ Page = Callable[[Identity | None], Coroutine[Any, Any, Response]]
 Counter = Callable[[Visit], Coroutine[Any, Any, Response]]
 
 MCP_PATH = "/mcp"
+WELL_KNOWN = "/.well-known/"
 VISIT = "toolgate.visit"  # where a request's `Visit` stands in its state
 MAX_BODY = 4 * 1024 * 1024
 MAX_HEADERS = 100
@@ -102,9 +104,13 @@ class Door:
         """
         path: str = scope["path"]
         answers = self._entry.counter is not None and is_here(path)
-        refused = self._looked_at(_headers_of(scope) if answers else scope["headers"])
+        refused = self._looked_at(self._headers_of(scope, answers=answers))
         if refused is not None:
             return _closing(*refused)
+        if scope["method"] == "OPTIONS" and self.page_of(scope) is not None:
+            methods = "GET" if path in self._entry.pages else "GET, POST, DELETE"
+            if (may := preflight(scope["headers"], methods)) is not None:
+                return may
         if self._closed:
             return _closing(503, "the gateway is about to end", {"retry-after": str(RETRY_SECONDS)})
         if self._entry.watching is not None and is_watched(path):
@@ -117,6 +123,24 @@ class Door:
         if path in self._entry.pages:
             return await self._page(path, scope["method"], who)
         return self._client(scope, path, who)
+
+    def page_of(self, scope: Scope) -> bytes | None:
+        """The origin of the page that may see the answer to this request, if it is one of another origin: of those that
+        are listed, and of any for what is public. What people answer and watch is for our own pages alone.
+        """
+        path: str = scope["path"]
+        public = self._is_public(path)
+        if not public and not self._entry.origins.origins:
+            return None
+        origin = origin_of(scope["headers"])
+        if origin is None or public:
+            return origin
+        served = path in self._entry.pages or path == MCP_PATH or path.startswith(f"{MCP_PATH}/")
+        return origin if served and self._entry.origins.lists(origin.decode("latin-1").lower()) else None
+
+    def _is_public(self, path: str) -> bool:
+        """What OAuth clients are told about us: those that are pages read it wherever they come from."""
+        return path.startswith(WELL_KNOWN) and path in self._entry.pages
 
     def _client(self, scope: Scope, path: str, who: Identity | Refusal) -> Response | None:
         """Who comes to call."""
@@ -159,6 +183,16 @@ class Door:
             return 431, f"the head of a request has at most {MAX_HEADERS} fields and {MAX_HEAD} bytes"
         return self._entry.origins.refusal(headers)
 
+    def _headers_of(self, scope: Scope, *, answers: bool) -> Headers:
+        """Those by which it is looked at: for what is public, from where it comes does not count; and where the link
+        stood that led somebody to a page of ours is nobody's business.
+        """
+        headers: Headers = scope["headers"]
+        if self._is_public(scope["path"]):
+            return [(name, value) for name, value in headers if name not in (b"origin", b"sec-fetch-site")]
+        of_a_page = answers and is_visit_of_a_page(scope["method"], headers)
+        return [header for header in headers if header[0] != b"sec-fetch-site"] if of_a_page else headers
+
     async def _who(self, headers: Headers, path: str) -> Identity | Refusal:
         if self._entry.authenticator is None:
             return self._local
@@ -175,11 +209,6 @@ class Door:
         return self._entry.profiles.get(path.removeprefix(f"{MCP_PATH}/")) if path.startswith(f"{MCP_PATH}/") else None
 
 
-def _headers_of(scope: Scope) -> Headers:
-    """Those by which a visit is looked at: where the link stood that led to a page is nobody's business."""
-    headers: Headers = scope["headers"]
-    of_a_page = is_visit_of_a_page(scope["method"], headers)
-    return [(name, value) for name, value in headers if not (of_a_page and name == b"sec-fetch-site")]
 
 
 def _admit(scope: Scope, asker: Asker) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.deadlines import Deadlines
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
+from gateway.serve.crossing import crossed
 from gateway.serve.door import MAX_BODY, VISIT, Door
 from gateway.serve.people.visit import Visit
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read_any
@@ -47,6 +48,8 @@ class Edge:
         # No stream of MCP's can be resumed. The SDK would not answer at all; without the header it opens a new one.
         left_out = b"" if is_watched(scope["path"]) else LAST_SEEN
         scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"] if name != left_out]
+        if (page := self._door.page_of(scope)) is not None:
+            send = crossed(send, page)
         if (answer := await self._door.let_in(scope)) is not None:
             await answer(scope, receive, send)
         elif (visit := scope["state"].get(VISIT)) is not None:

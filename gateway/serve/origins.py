@@ -58,13 +58,17 @@ class Origins:
             return 403, "pages of other sites may not ask"
         return None
 
-    def _may_ask(self, origin: str) -> bool:
+    def lists(self, origin: str) -> bool:
+        """Whether an admin has named it. Pages of loopback may ask as well, but are shown nothing (`crossing`)."""
         scheme, slashes, host = origin.partition("://")
         match = _HOST.fullmatch(host)
-        if not slashes or match is None:
-            return False
-        local = scheme in ("http", "https") and is_loopback(match[1])
-        return local or _listed(origin, f"{scheme}://{match[1]}", self.origins)
+        return bool(slashes and match) and _listed(origin, f"{scheme}://{match[1] if match else ''}", self.origins)
+
+    def _may_ask(self, origin: str) -> bool:
+        scheme, _, host = origin.partition("://")
+        match = _HOST.fullmatch(host)
+        local = match is not None and scheme in ("http", "https") and is_loopback(match[1])
+        return local or self.lists(origin)
 
 
 @lru_cache(256)  # there are few, and each request has one

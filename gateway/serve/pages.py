@@ -24,6 +24,8 @@ __all__ = ["Parts", "Readiness", "pages"]
 CHECK_SECONDS = 2.0
 FRESH = 1.0
 
+_KEPT = {"cache-control": "max-age=300", "vary": "origin"}  # what a page is told names its origin
+
 log = logging.getLogger("toolgate.serve")
 
 
@@ -112,4 +114,4 @@ class _Metadata:
     async def page(self, _who: Identity | None) -> Response:
         resource = self.challenges.resource
         assert resource is not None  # noqa: S101 - there is no such page without
-        return in_json(resource.metadata(self.challenges.all_scopes), headers={"cache-control": "max-age=300"})
+        return in_json(resource.metadata(self.challenges.all_scopes), headers=_KEPT)

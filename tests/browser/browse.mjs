@@ -78,8 +78,19 @@ const steps = {
   overflow: () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
   // The lowest contrast of a text with what is behind it (WCAG 2.2, 1.4.3), over all elements with text of their own.
   contrast: () => page.evaluate(lowestContrast),
+  // What a script of the page gets of an answer: {status, headers, text}, or {refused} when the browser gives it nothing.
+  ask: ({ url, options }) => page.evaluate(asked, { url, options }),
   problems: () => problems.splice(0),
 };
+
+async function asked({ url, options }) {
+  try {
+    const response = await fetch(url, options);
+    return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() };
+  } catch (error) {
+    return { refused: String(error) };
+  }
+}
 
 function lowestContrast() {
   const parts = (color) => color.match(/[\d.]+/g).map(Number);

@@ -111,6 +111,7 @@ STRANGE = {
     "a lone CR": raw(X_A="b\rc"),
     "another host": raw(Host="evil.test"),
     "a page of another site": raw(Origin="https://evil.test"),
+    "a page that may ask": raw(Origin="http://localhost:3000"),
     "two lengths": raw(Content_length=str(len(BODY))).replace(b"Content-Length: ", b"Content-Length: 0\r\nX: "),
     "another framing, too": raw(Transfer_Encoding="chunked"),
     "a length that is none": raw(Content_Length="+5"),

@@ -12,6 +12,7 @@ from gateway.identity import Identity
 from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import ASKER, Asker
 from gateway.serve.door import MAX_HEAD, MAX_HEADERS, Door, Entry, Scope
+from gateway.serve.origins import Origins
 from gateway.serve.response import Response, in_json
 
 LOCAL = Subject("user:me", "here", "agent:desk")
@@ -163,3 +164,58 @@ def test_after_it_is_closed_nobody_new_comes_in() -> None:
         "1",
         "close",
     )
+
+
+# ---- pages of other origins
+
+LISTED = replace(
+    ENTRY,
+    pages={"/page": page, "/.well-known/oauth-protected-resource": page},
+    origins=Origins(origins=("https://app.test", "https://dev.test:*")),
+)
+PREFLIGHT = (b"access-control-request-method", b"POST")
+
+
+def of(origin: str) -> tuple[bytes, bytes]:
+    return b"origin", origin.encode()
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/mcp/part", "/page"])
+def test_a_preflight_of_a_listed_origin_is_answered_before_anybody_is_asked_who_he_is(path: str) -> None:
+    known = Known()
+    door = Door(replace(LISTED, authenticator=known))
+    assert status(door, scope(path, of("https://app.test"), PREFLIGHT, method="OPTIONS")) == 204
+    assert known.asked == []
+
+
+@pytest.mark.parametrize("origin", ["https://evil.test", "https://app.test.evil.test", "null", "http://app.test"])
+def test_a_preflight_of_another_origin_is_refused(origin: str) -> None:
+    assert status(Door(LISTED), scope("/mcp", of(origin), PREFLIGHT, method="OPTIONS")) == 403
+
+
+def test_a_preflight_is_bounded_as_all_requests_are() -> None:
+    asked = (b"access-control-request-headers", b"mcp-param-a," * MAX_HEAD)
+    assert status(Door(LISTED), scope("/mcp", of("https://app.test"), PREFLIGHT, asked, method="OPTIONS")) == 431
+
+
+def test_who_may_see_the_answers() -> None:
+    door = Door(LISTED)
+    assert door.page_of(scope("/mcp", of("https://app.test"))) == b"https://app.test"
+    assert door.page_of(scope("/mcp/part", of("https://dev.test:81"))) == b"https://dev.test:81"
+    assert door.page_of(scope("/mcp", of("https://evil.test"))) is None
+    assert door.page_of(scope("/mcp", of("http://localhost:3000"))) is None  # it may ask what any page may, unseen
+    assert door.page_of(scope("/mcp")) is None
+    assert door.page_of(scope("/approvals/A-1", of("https://app.test"))) is None
+    assert door.page_of(scope("/runs/R-1/events", of("https://app.test"))) is None
+
+
+def test_what_oauth_clients_are_told_any_page_may_read() -> None:
+    path = "/.well-known/oauth-protected-resource"
+    door, site = Door(LISTED), (b"sec-fetch-site", b"cross-site")
+    assert status(door, scope(path, of("https://any.test"), site, method="GET")) == 200
+    assert status(door, scope(path, of("https://any.test"), PREFLIGHT, method="OPTIONS")) == 204
+    assert door.page_of(scope(path, of("https://any.test"))) == b"https://any.test"
+    assert Door(ENTRY).page_of(scope(path, of("https://any.test"))) is None  # there is no such page
+    elsewhere = scope(path, of("https://any.test"), method="GET")
+    elsewhere["headers"][0] = (b"host", b"evil.test")
+    assert status(door, elsewhere) == 421

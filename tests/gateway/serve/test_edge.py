@@ -10,6 +10,7 @@ from gateway.call import Subject
 from gateway.serve.asgi import App, Message, Receive, Scope, Send
 from gateway.serve.door import Door, Entry
 from gateway.serve.edge import Edge
+from gateway.serve.origins import Origins
 
 BODY = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}).encode()
 
@@ -140,6 +141,15 @@ def test_a_stream_ends_when_its_client_goes() -> None:
 
     sent = asyncio.run(said(edge(Inner()), scope("GET"), gone))
     assert sent[-1]["more_body"] is True  # there is nobody to say the end to
+
+
+@pytest.mark.parametrize("body", [BODY, b"{"])
+def test_a_page_that_may_ask_is_shown_what_it_gets_refusals_included(body: bytes) -> None:
+    entry = Entry(Subject("user:ann", "acme"), origins=Origins(origins=("https://app.test",)))
+    sent = asyncio.run(said(Edge(Inner(), Door(entry)), scope(headers=[(b"origin", b"https://app.test")]), parts(body)))
+    assert dict(sent[0]["headers"])[b"access-control-allow-origin"] == b"https://app.test"
+    sent = asyncio.run(said(Edge(Inner(), Door(entry)), scope(), parts(body)))
+    assert b"access-control-allow-origin" not in dict(sent[0]["headers"])
 
 
 def test_what_is_no_request_goes_through() -> None:
