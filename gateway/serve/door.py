@@ -209,8 +209,6 @@ class Door:
         return self._entry.profiles.get(path.removeprefix(f"{MCP_PATH}/")) if path.startswith(f"{MCP_PATH}/") else None
 
 
-
-
 def _admit(scope: Scope, asker: Asker) -> None:
     scope["path"], scope["raw_path"] = MCP_PATH, MCP_PATH.encode()
     scope["headers"] = [(name, value) for name, value in scope["headers"] if name != b"authorization"]

@@ -64,7 +64,9 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     project = Project(tmp_path_factory.mktemp("sites"))
     with site() as listed, site() as other, browser() as page:
         settings = f'[serve]\napi_keys = true\nallowed_origins = ["{listed}"]\n'
-        project.write(settings, {"echo": nursery.entry("echo_server.py", "stdio")}, "p, *, *, echo/*, call, , allow, for all")
+        project.write(
+            settings, {"echo": nursery.entry("echo_server.py", "stdio")}, "p, *, *, echo/*, call, , allow, for all"
+        )
         with project.serve() as gateway:
             yield Sites(gateway, page, listed, other, project.key("user:ann"))
 
