@@ -14,7 +14,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     arguments       a call's arguments, parsed once
     call            Tool, Call, Verdict, Outcome: the values that travel the path of a call
     caller          who waits for an answer, and what a server may say to him until it comes
-    offer           what a server offers beside tools: prompts, resources, templates
+    offer           what a server offers beside tools: prompts, resources, templates; how long its lists are true
     names           `server/tool` for people <-> the one name that models and clients see
     weburls         where an address of the web leads, however it is written
     aliases         in which ways a URI can be read

@@ -1,11 +1,15 @@
-"""What a server offers beside tools: prompts, resources, and templates of resources. Values only."""
+"""What a server offers beside tools: prompts, resources, and templates of resources; for how long its lists are true.
 
+Values only.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.call import JsonObject
 
-__all__ = ["ABOUT", "About", "Offer", "OfferKind"]
+__all__ = ["ABOUT", "UNHINTED", "About", "Hint", "Offer", "OfferKind"]
 
 ABOUT = "about:instructions"  # behind its server's name: what a server tells models about itself
 
@@ -37,10 +41,26 @@ class Offer:
         return f"{self.server}/{self.kind}:{self.name}"
 
 
+class Hint(NamedTuple):
+    """Until when a list may be kept as it was given, by a monotonic clock; and whether it is the same for everybody
+    (MCP 2026-07-28, Caching).
+    """
+
+    until: float
+    public: bool
+
+
+UNHINTED = Hint(0.0, False)
+
+
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a server says of itself in its handshake or discovery. `capabilities` is raw."""
+    """What a server says of itself in its handshake or discovery. `capabilities` is raw.
+
+    `hints` are those of its lists, by method: that they came anew changes nothing about a server.
+    """
 
     instructions: str = ""
     capabilities: JsonObject = field(default_factory=dict, repr=False)
     modern: bool = False
+    hints: Mapping[str, Hint] = field(default_factory=dict, compare=False)

@@ -59,13 +59,19 @@ def principals(subject: Subject) -> tuple[str, ...]:
     return (subject.user,) if subject.agent is None else (subject.user, subject.agent)
 
 
+def _is_for_all(rule: Rule) -> bool:
+    """Whether it is the same for everybody."""
+    return rule.who == rule.tenant == "*" and rule.when is None
+
+
 class Policy:
     """One immutable reading of the policy files. `digest` is the SHA-256 of their content, in hex.
 
     Safe to share between threads and tasks. `warnings` are findings that did not keep it from being used. `timed` says
     that time alone may change an answer, in steps of a second; `traces`, that a line asks where a value came from;
-    `ages`, that one asks when the user has shown who he is. Whoever decides about a call tells `hear`, if there is one:
-    so a candidate is compared with what is in force.
+    `ages`, that one asks when the user has shown who he is; `impartial`, that its `p` lines are for all and without
+    conditions. Whoever decides about a call tells `hear`, if there is one: so a candidate is compared with what is in
+    force.
     """
 
     custom = False  # decided by our own evaluator, under the shipped model
@@ -78,6 +84,7 @@ class Policy:
         "digest",
         "grants",
         "hear",
+        "impartial",
         "obligations",
         "roles",
         "rules",
@@ -99,6 +106,7 @@ class Policy:
         self.hear: Hear | None = None
         self.roles = Roles.of(self.grants)
         self.timed = any(rule.when is not None and depends_on_time(rule.when) for rule in self.rules)
+        self.impartial = not self.custom and all(_is_for_all(rule) for rule in self.rules)
         self.obligations = tuple(obligations)
         self.traces = any(rule.when is not None and rule.when.traces for rule in self.lines)
         self.ages = any(rule.when is not None and rule.when.mentions(AUTH_AGE) for rule in self.lines)

@@ -8,6 +8,7 @@ Start at `front`, then follow a call.
     quick       ... and without ASGI, where nobody logs in: `desk` knows heads that came before, `heads` what they say
     seats       ... of which each person has his share; `farewell` closes one
     lists       ... and for a plain `tools/list`, as bytes that are made once
+    hints       for how long a client may keep a list
     greeting    a handshake without the SDK's server, which is told of the session when something in it needs it
     holding     ... which then goes on with the stream that is open
     discovery   ... and `server/discover` without it

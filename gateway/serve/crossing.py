@@ -1,8 +1,8 @@
-"""What a browser shows a page of another origin (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol). Pure.
+"""What a browser shows a page of another origin (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol).
 
 `origins` says which pages may ask. A browser gives one of them the answer only if that names the page's origin, and
-asks before (a preflight) for nearly all that MCP sends. Cookies are never let along: whoever logs in here says who he is
-in a header of his own.
+asks before (a preflight) for nearly all that MCP sends. Cookies are never let along: whoever logs in here says who he
+is in a header of his own.
 """
 
 import re

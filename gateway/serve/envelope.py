@@ -39,8 +39,8 @@ def enveloped(result: Mapping[str, Any], method: str, version: str, server_info:
     if version in MODERN_PROTOCOL_VERSIONS:
         whole.setdefault("resultType", "complete")
         if method in _CACHED and whole["resultType"] == "complete":
-            ttl = whole.get("ttlMs", 0) if method == "resources/read" else 0  # a list is not one server's
-            whole |= {"ttlMs": ttl, "cacheScope": "private"}  # the policy decides for each who asks
+            scope = "private" if method == "resources/read" else whole.get("cacheScope", "private")  # a list is ours
+            whole |= {"ttlMs": whole.get("ttlMs", 0), "cacheScope": scope}  # what is read, the policy decides for each
         meta[types.SERVER_INFO_META_KEY] = dict(server_info)
     else:
         for key in _MODERN_ONLY:

@@ -5,7 +5,7 @@ by `replies`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import mcp_types as types
@@ -19,9 +19,10 @@ from gateway.offer import Offer
 from gateway.serve.changes import Changes, Sources
 from gateway.serve.consent import Consent
 from gateway.serve.exchanges import Exchanges, Request
+from gateway.serve.hints import hint_of, told
 from gateway.serve.instructions import instructions
 from gateway.serve.kinds import KINDS, Answer
-from gateway.serve.lists import Lists, with_missing
+from gateway.serve.lists import Lists
 from gateway.serve.parking import Parking
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.task_methods import TaskMethods
@@ -81,7 +82,8 @@ class Front:
             raise MCPError(types.INVALID_PARAMS, "There is one page, and no cursor")
         await self._sessions.clients.policy.settled()
         viewer = self.viewer(client)
-        return with_missing(_list(method, viewer), viewer)
+        found, things = _list(method, viewer)
+        return told(found, hint_of(method, things, viewer.catalogue), viewer)
 
     async def ask(self, method: str, request: Request) -> Answer:
         """One of `kinds.KINDS`: it goes to a server, if the policy lets it."""
@@ -121,17 +123,22 @@ def check_uri(uri: object) -> None:
         raise MCPError(types.INVALID_PARAMS, f"A URI has at most {MAX_URI} characters")
 
 
-def _list(method: str, viewer: ClientRun) -> dict[str, object]:
-    match method:
-        case "tools/list":
-            definition = viewer.catalogue.definition
-            told = [(tool, {**definition(tool), "name": name}) for name, tool in viewer.tools()]
-            return {"tools": [parts(one, tool.definition, deep=True) for tool, one in told]}
-        case "prompts/list":
-            return {"prompts": _named(viewer.prompts(), "name")}
-        case "resources/list":
-            return {"resources": _named(viewer.resources(), "uri")}
-    return {"resourceTemplates": _named(viewer.templates(), "uriTemplate")}
+def _list(method: str, viewer: ClientRun) -> tuple[dict[str, object], Iterable[Tool | Offer]]:
+    """A result, and what is in it."""
+    if method == "tools/list":
+        tools, definition = viewer.tools(), viewer.catalogue.definition
+        told = [parts({**definition(tool), "name": name}, tool.definition, deep=True) for name, tool in tools]
+        return {"tools": told}, [tool for _, tool in tools]
+    look, key, name = _OFFERS[method]
+    found = look(viewer)
+    return {key: _named(found, name)}, [offer for _, offer in found]
+
+
+_OFFERS: Mapping[str, tuple[Callable[[ClientRun], Sequence[tuple[str, Offer]]], str, str]] = {
+    "prompts/list": (ClientRun.prompts, "prompts", "name"),
+    "resources/list": (ClientRun.resources, "resources", "uri"),
+    "resources/templates/list": (ClientRun.templates, "resourceTemplates", "uriTemplate"),
+}
 
 
 def _named(found: Iterable[tuple[str, Offer]], key: str) -> list[Mapping[str, object]]:

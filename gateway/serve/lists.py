@@ -18,16 +18,18 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from gateway.call import JsonObject, Tool
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun
+from gateway.offer import Hint
 from gateway.policy import Policy
 from gateway.serve.asgi import Send, dumped
 from gateway.serve.asking import Asker
 from gateway.serve.envelope import enveloped, in_shape
 from gateway.serve.handshakes import Handshakes
 from gateway.serve.heads import Head
+from gateway.serve.hints import hint_of, told
 from gateway.serve.sessions import Client, Sessions
 from gateway.verbatim import parts
 
-__all__ = ["Lists", "Parts", "answer_list", "with_missing"]
+__all__ = ["Lists", "Parts", "answer_list"]
 
 MOST_KEPT = 8 * 1024 * 1024  # bytes of lists; those of people who see the same are kept once
 MOST_ASKERS = 10_000
@@ -37,6 +39,7 @@ _EMPTY = b'{"tools":[]'
 
 
 Parts = tuple[bytes, bytes, bytes]
+_Joined = tuple[bytes, Hint]  # the definitions, and for how long their servers let them be kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Lists:
         self._sessions = sessions
         self._times: _Times | None = None
         self._seen: dict[Asker, tuple[str, ...]] = {}  # the names that he sees
-        self._joined: OrderedDict[tuple[str, ...], bytes] = OrderedDict()  # the one that was asked for last stands last
+        self._joined: OrderedDict[tuple[str, ...], _Joined] = OrderedDict()  # the one that was asked for last is last
         self._kept = 0  # bytes
         self._alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # so that equal ones are kept once
         self._written: dict[str, tuple[Tool, bytes]] = {}  # by exposed name
@@ -81,14 +84,15 @@ class Lists:
 
     def tools(self, client: Client, version: str, stamp: Mapping[str, Any]) -> Parts:
         viewer = self._sessions.viewer(client)
-        around = dumped(enveloped(with_missing({"tools": []}, viewer), "tools/list", version, stamp))
-        return _EMPTY[:-1], self._list(viewer, client.asker), around.removeprefix(_EMPTY[:-1])
+        tools, hint = self._list(viewer, client.asker)
+        around = dumped(enveloped(told({"tools": []}, hint, viewer), "tools/list", version, stamp))
+        return _EMPTY[:-1], tools, around.removeprefix(_EMPTY[:-1])
 
     def remembered(self) -> tuple[int, int]:
         """Bytes of lists, and askers: bounded, whoever asks."""
-        return sum(map(len, self._joined.values())), len(self._seen)
+        return sum(len(text) for text, _ in self._joined.values()), len(self._seen)
 
-    def _list(self, viewer: ClientRun, asker: Asker) -> bytes:
+    def _list(self, viewer: ClientRun, asker: Asker) -> _Joined:
         self._forget_what_is_not_true()
         names = self._seen.get(asker)
         joined = None if names is None else self._joined.get(names)
@@ -118,12 +122,13 @@ class Lists:
             return {}
         return {name: one for name, one in self._written.items() if now.tools.get(one[0].path) is one[0]}
 
-    def _made(self, viewer: ClientRun, asker: Asker) -> bytes:
+    def _made(self, viewer: ClientRun, asker: Asker) -> _Joined:
         tools = viewer.tools()
         names = tuple(name for name, _ in tools)
         joined = self._joined.get(names)
         if joined is None:
-            joined = b",".join([self._text(name, tool) for name, tool in tools])
+            text = b",".join([self._text(name, tool) for name, tool in tools])
+            joined = text, hint_of("tools/list", (tool for _, tool in tools), viewer.catalogue)
             self._keep(names, joined)
         if len(self._seen) >= MOST_ASKERS:
             self._seen.clear()
@@ -138,11 +143,11 @@ class Lists:
             known = self._written[name] = tool, dumped(parts(told, tool.definition, deep=True))
         return known[1]
 
-    def _keep(self, names: tuple[str, ...], joined: bytes) -> None:
+    def _keep(self, names: tuple[str, ...], joined: _Joined) -> None:
         self._joined[names] = joined
-        self._kept += len(joined)
+        self._kept += len(joined[0])
         while self._kept > MOST_KEPT:
-            self._kept -= len(self._joined.popitem(last=False)[1])
+            self._kept -= len(self._joined.popitem(last=False)[1][0])
 
 
 async def answer_list(send: Send, parts: Parts) -> None:
@@ -151,12 +156,6 @@ async def answer_list(send: Send, parts: Parts) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     for part in parts:
         await send({"type": "http.response.body", "body": part, "more_body": part is not parts[-1]})
-
-
-def with_missing(found: Mapping[str, Any], viewer: ClientRun) -> dict[str, Any]:
-    """A list, and which servers of his are missing from it, because a short list looks whole."""
-    missing = dict(viewer.missing())
-    return dict(found) | ({"_meta": {"toolgate/missing": missing}} if missing else {})
 
 
 def _plain(head: Head, message: JsonObject, handshakes: Handshakes) -> tuple[Client, str] | None:

@@ -5,8 +5,9 @@ Whether a tool's schema is one that arguments can be held against takes longer t
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import mcp_types as types
@@ -16,7 +17,7 @@ from mcp.shared.inbound import find_invalid_x_mcp_header
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject, Tool, pin_of
-from gateway.offer import About, Offer, OfferKind
+from gateway.offer import UNHINTED, About, Hint, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
@@ -28,6 +29,7 @@ __all__ += ["problem_of"]
 MAX_PAGES = 100
 MAX_TOOLS = 10_000  # and of anything else that is listed
 MAX_TOOL = 256 * 1024  # bytes of one definition
+LONGEST_HINT = 24 * 3600 * 1000  # milliseconds, as the SDK has it
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
 
 _MANY = 256  # definitions that are judged while all others wait
@@ -55,16 +57,22 @@ class Listing:
     whole: bool = True
     unseen: Mapping[str, Tool] = field(default_factory=dict)
 
+    @property
+    def said(self) -> About:
+        """What the server says of itself; not for how long its lists are true while more may come."""
+        return self.about if self.whole and not self.unseen else replace(self.about, hints={})
+
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""
-    definitions, note = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
+    definitions, note, hint = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
     judging = _Judging(server, trusted)
     for number, definition in enumerate(definitions, 1):
         judging.take(number, definition)
         if number % _MANY == 0:
             await asyncio.sleep(0)  # calls go on
-    return Listing(judging.tools, {**judging.rejected, **note})
+    about = About(hints={"tools/list": hint})
+    return Listing(judging.tools, {**judging.rejected, **note}, about=about)
 
 
 async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
@@ -72,7 +80,7 @@ async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) 
     and NoList.
     """
     method, key, name = _OFFERS[kind]
-    definitions, note = await _all_pages(ask, method, key, f"{server}/({key})")
+    definitions, note, hint = await _all_pages(ask, method, key, f"{server}/({key})")
     offers: list[Offer] = []
     rejected: dict[str, str] = dict(note)
     for number, definition in enumerate(definitions, 1):
@@ -80,7 +88,7 @@ async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) 
             rejected[f"{server}/({key}) #{number}"] = problem
         else:
             offers.append(Offer(kind, server, definition[name], definition, trusted, pin_of(definition)))
-    return Listing(rejected=rejected, offers=tuple(offers))
+    return Listing(rejected=rejected, offers=tuple(offers), about=About(hints={method: hint}))
 
 
 _OFFERS: Mapping[OfferKind, tuple[str, str, str]] = {
@@ -102,27 +110,41 @@ def _problem_of_offer(definition: Any, name: str) -> str:
     return "its name holds control characters" if not value.isprintable() else ""
 
 
-async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[list[Any], dict[str, str]]:
-    """What all pages hold; and a note under `everything` when there are too many."""
+async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[list[Any], dict[str, str], Hint]:
+    """What all pages hold; a note under `everything` when there are too many; and for how long that may be kept."""
     found: list[Any] = []
+    hint = Hint(float("inf"), True)
     cursor: str | None = None
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
+        asked = time.monotonic()
         page = await ask(method, {} if cursor is None else {"cursor": cursor})
         items = listed(page, key) if isinstance(page, Mapping) else None
         if not isinstance(items, list):
             raise NoList(f"the answer to `{method}` holds no list of {key}")
         found += items
+        hint = _both(hint, _hint_in(page, asked))
         following = page.get("nextCursor")
         cursor = following if isinstance(following, str) and following not in seen else None
         if cursor is None or len(found) > MAX_TOOLS:
             break
         seen.add(cursor)
     if cursor is None and len(found) <= MAX_TOOLS:
-        return found, {}
-    return found[:MAX_TOOLS], {
-        everything: f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"
-    }
+        return found, {}, hint
+    note = f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"
+    return found[:MAX_TOOLS], {everything: note}, hint
+
+
+def _hint_in(page: Mapping[str, Any], asked: float) -> Hint:
+    """Counted from when it was asked for: later it may have changed on its way."""
+    ttl = page.get("ttlMs")
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl > 0:
+        return UNHINTED
+    return Hint(asked + min(ttl, LONGEST_HINT) / 1000, page.get("cacheScope") == "public")
+
+
+def _both(one: Hint, other: Hint) -> Hint:
+    return Hint(min(one.until, other.until), one.public and other.public)
 
 
 def patience(method: str, seconds: float) -> float:
@@ -143,6 +165,7 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
     kinds: list[OfferKind] = ["prompt"] if capabilities.prompts else []
     kinds += ["resource", "template"] if capabilities.resources else []
     offers, rejected, whole = listing.offers, dict(listing.rejected), True
+    hints = dict(listing.about.hints)
     for kind in kinds:
         try:
             more = await _sure(ask, server, kind, trusted=trusted)
@@ -157,7 +180,8 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
             whole, rejected[f"{server}/({_OFFERS[kind][1]})"] = False, f"they could not be listed: {why}"
             continue
         offers, rejected = (*offers, *more.offers), {**rejected, **more.rejected}
-    return Listing(listing.tools, rejected, offers, _about(session), whole)
+        hints |= more.about.hints
+    return Listing(listing.tools, rejected, offers, _about(session, hints), whole)
 
 
 async def _sure(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
@@ -175,11 +199,12 @@ def _went_away(error: MCPError) -> bool:
     return fate == "unsent" or (fate is not None and error.code == types.CONNECTION_CLOSED)
 
 
-def _about(session: ClientSession) -> About:
+def _about(session: ClientSession, hints: Mapping[str, Hint]) -> About:
     known = session.server_capabilities
     capabilities = known.model_dump(by_alias=True, mode="json", exclude_none=True) if known else {}
     instructions = (session.instructions or "")[:LONGEST_INSTRUCTIONS]
-    return About(instructions, capabilities, session.protocol_version in MODERN_PROTOCOL_VERSIONS)
+    modern = session.protocol_version in MODERN_PROTOCOL_VERSIONS
+    return About(instructions, capabilities, modern, hints if modern else {})  # older versions know no hints
 
 
 def judge(definitions: list[Any], server: str, *, trusted: bool) -> Listing:

@@ -261,8 +261,8 @@ class Supervisor:
 
     def adopt(self, listing: Listing) -> None:
         """What the server offers from now on."""
-        if listing != self._listed:
-            self._listed = listing
+        changed, self._listed = listing != self._listed, listing
+        if changed:
             self._changed()
         if listing.unseen and self._connection is not None:
             self._connection.link.wake.set()

@@ -242,7 +242,7 @@ class Upstreams:
         rejected = {path: why for _, server in servers for path, why in server.listing.rejected.items()}
         unprefixed = {name for name, server in servers if not server.spec.prefix}
         offers = [offer for _, server in servers for offer in server.listing.offers]
-        about = {name: server.listing.about for name, server in servers if server.missing is None}
+        about = {name: server.listing.said for name, server in servers if server.missing is None}
         infos = {name: server.info for name, server in servers if server.info is not None}
         built = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
         return replace(built, servers=infos)

@@ -61,8 +61,10 @@ def test_a_modern_result_says_that_it_is_complete_and_whose_it_is(version: str) 
 
 
 @pytest.mark.parametrize("version", MODERN_PROTOCOL_VERSIONS)
-def test_a_modern_list_is_private_whatever_a_server_says(version: str) -> None:
+def test_what_is_read_is_private_whatever_a_server_says_and_a_list_is_what_we_say(version: str) -> None:
     whole = around({"tools": [], "cacheScope": "public", "ttlMs": 9}, version, "tools/list")
+    assert (whole["cacheScope"], whole["ttlMs"]) == ("public", 9)
+    whole = around({"tools": []}, version, "tools/list")
     assert (whole["cacheScope"], whole["ttlMs"]) == ("private", 0)
     whole = around({"contents": [], "cacheScope": "public", "ttlMs": 9}, version, "resources/read")
     assert (whole["cacheScope"], whole["ttlMs"]) == ("private", 9)

@@ -1,7 +1,9 @@
 """Pages of tools, and what is wrong with some."""
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import pin_of
+from gateway.offer import UNHINTED
 from gateway.upstream.listing import MAX_PAGES, MAX_TOOLS, NoList, judge, list_everything, list_tools, problem_of
 from gateway.upstream.outcomes import transport_error
 from gateway.verbatim import Verbatim, encode, parts, read
@@ -70,6 +73,44 @@ def test_a_cursor_that_comes_again_ends_the_list() -> None:
     }
     assert list(listed(pages).tools) == ["act"]
     assert listed(pages).rejected == {}
+
+
+@pytest.mark.parametrize(
+    ("hints", "seconds", "public"),
+    [
+        (({"ttlMs": 60_000, "cacheScope": "public"},), 60, True),
+        (({"ttlMs": 60_000, "cacheScope": "public"}, {"ttlMs": 5_000, "cacheScope": "private"}), 5, False),
+        (({"ttlMs": 60_000, "cacheScope": "public"}, {"ttlMs": 9_000.5, "cacheScope": "public"}), 9, True),
+        (({"ttlMs": 60_000, "cacheScope": "public"}, {}), None, False),
+        (({"ttlMs": 10**30},), 24 * 3600, False),
+        (({"ttlMs": 0, "cacheScope": "public"},), None, False),
+        (({"ttlMs": -1},), None, False),
+        (({"ttlMs": True},), None, False),
+        (({"ttlMs": "60"},), None, False),
+    ],
+)
+def test_a_list_may_be_kept_for_as_long_as_each_of_its_pages(
+    hints: Sequence[Mapping[str, Any]], seconds: int | None, public: bool
+) -> None:
+    pages: dict[str | None, dict[str, Any]] = {
+        (str(number) if number else None): {"tools": [], **hint, "nextCursor": str(number + 1)}
+        for number, hint in enumerate(hints)
+    }
+    del pages[str(len(hints) - 1) if len(hints) > 1 else None]["nextCursor"]
+    before = time.monotonic()
+    hint = listed(pages).about.hints["tools/list"]
+    assert hint.public is public
+    if seconds is None:
+        assert hint == UNHINTED
+    else:
+        assert before + seconds <= hint.until <= time.monotonic() + seconds + 1
+
+
+def test_a_list_of_which_more_may_come_is_not_kept() -> None:
+    listing = listed({None: {"tools": [TOOL], "ttlMs": 60_000}})
+    assert listing.said.hints["tools/list"].until > 0
+    assert replace(listing, unseen=listing.tools).said.hints == {}
+    assert replace(listing, whole=False).said.hints == {}
 
 
 def test_a_list_without_end_is_cut_and_says_so() -> None:
