@@ -6,6 +6,7 @@ Start at `front`, then follow a call.
     server      ... in the SDK's server, which does handshake, discovery and framing
     direct      ... and without it, for a plain `tools/call` over HTTP; `handshakes` are the sessions that it knows
     quick       ... and without ASGI, where nobody logs in: `desk` knows heads that came before, `heads` what they say
+    underway    ... what calls it off, and what is said in the place of its answer
     seats       ... of which each person has his share; `farewell` closes one
     lists       ... and for a plain `tools/list`, as bytes that are made once
     hints       for how long a client may keep a list

@@ -11,10 +11,11 @@ from functools import lru_cache
 
 import httptools
 
-from gateway.serve.direct import Direct, Plain, Underway
+from gateway.serve.direct import Direct, Plain
 from gateway.serve.door import Door
 from gateway.serve.heads import Head, plain_head
 from gateway.serve.strict import SHORT, Malformed, read
+from gateway.serve.underway import Underway
 
 __all__ = ["Desk"]
 

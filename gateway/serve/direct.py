@@ -44,21 +44,20 @@ from gateway.serve.greeting import Greeting
 from gateway.serve.handshakes import Handshakes, Posted, is_modern, session_of
 from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
-from gateway.serve.replies import IN_DOUBT, ServerError
+from gateway.serve.replies import ServerError
 from gateway.serve.seats import MAX_EACH, MOST_TOLD, Seats
 from gateway.serve.sessions import Client
+from gateway.serve.underway import CANCELLED, ENDED, Answering, Underway
 from gateway.values import value
 from gateway.verbatim import wholes
 
-__all__ = ["Direct", "Plain", "Underway"]
+__all__ = ["Direct", "Plain"]
 
 MOST_SAID = 4096  # bytes of what a client says of itself, to be remembered
 WATCH_AFTER = 0.05  # seconds until it is worth looking whether the client is still there
 _REQUEST = {"jsonrpc", "id", "method", "params"}
 _PARAMS = {"name", "arguments", "_meta"}
 _CallKey = tuple[Asker, str, str | int]  # whose, in which session, and the request's id
-_CANCELLED = {"code": 0, "message": "Request cancelled"}  # the SDK's own words; a client that cancels waits for none
-_ENDED = {"code": IN_DOUBT, "message": "The gateway ended before the answer came; the call may have been made"}
 _TAKEN = {"code": INVALID_REQUEST, "message": "A request with this id is being answered in this session"}
 
 log = logging.getLogger("toolgate.serve")
@@ -75,20 +74,6 @@ class Plain:
     params: JsonObject
 
 
-class Underway:
-    """A call that is being answered, as who may call it off sees it: once, if `task` answers it."""
-
-    __slots__ = ("cancelled", "task")
-
-    def __init__(self, task: asyncio.Task[Any] | None) -> None:
-        self.cancelled, self.task = False, task
-
-    def cancel(self) -> None:
-        if self.task is not None and not self.cancelled:
-            self.cancelled = True
-            self.task.cancel()
-
-
 class Direct:
     """ASGI middleware before the SDK's application, and behind the door: each request has an `Asker`.
 
@@ -101,6 +86,7 @@ class Direct:
         self._seats = Seats(Greeting(app, front, stamp, self._handshakes), self._handshakes, most_each)
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
+        self._alone: set[Underway] = set()  # those of them whose clients are gone
 
     def owner(self, session: str) -> Asker | None:
         """Whose this session of the handshake era is, if it is open."""
@@ -129,9 +115,17 @@ class Direct:
             await answer_json(send, 400, dumped({"jsonrpc": "2.0", "id": message["id"], "error": _TAKEN}))
             return
         with self._answering(key, Underway(None)):
-            await self._seats.hand_on(posted, scope, receive, send)
+            await self._hand_on(posted, scope, receive, send)
         if posted.verb == "DELETE" and session is not None and not self._handshakes.knows(session):
             self._end(asker, session)
+
+    async def _hand_on(self, posted: Posted, scope: Scope, receive: Receive, send: Send) -> None:
+        answering = Answering(send, posted.message)
+        try:
+            await self._seats.hand_on(posted, scope, receive, answering.send)
+        except asyncio.CancelledError:  # the gateway ends: a client who calls it off is answered there
+            if not await answering.ended():
+                raise
 
     async def _directly(self, plain: Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, self._deadlines)
@@ -151,17 +145,18 @@ class Direct:
         if known is not None:
             self._handshakes.begin(known)
         if key is not None:
-            self._calls[key] = underway
+            self._calls[key], underway.alone = underway, self._alone
         try:
             return await self._answered(plain)
         except asyncio.CancelledError:  # by the client; or the gateway ends, and the task with this
-            error = _CANCELLED if underway.cancelled else _ENDED
+            error = CANCELLED if underway.cancelled else ENDED
             return 200, dumped({"jsonrpc": "2.0", "id": plain.id, "error": error})
         finally:
             if known is not None:
                 self._handshakes.end(known)
             if key is not None:
                 del self._calls[key]
+                self._alone.discard(underway)
 
     @contextmanager
     def _answering(self, key: _CallKey | None, underway: Underway) -> Iterator[None]:
@@ -255,7 +250,7 @@ class Direct:
 
 
 class _Watch(Underway):
-    """Cancels a call, once, when its client goes away. Looks only at calls that take their time."""
+    """Notices when its client goes away. Looks only at calls that take their time."""
 
     __slots__ = ("_deadlines", "_due", "_looking", "_receive")
 
@@ -271,7 +266,7 @@ class _Watch(Underway):
     async def _look(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.cancel()
+        self.leave()
 
     def end(self) -> None:
         self._deadlines.drop(self._due)

@@ -10,7 +10,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from gateway.serve.connections import BoundedProtocol, Joined
 from gateway.serve.desk import Desk
-from gateway.serve.direct import Plain, Underway
+from gateway.serve.direct import Plain
+from gateway.serve.underway import Underway
 
 __all__ = ["Quick"]
 
@@ -108,7 +109,7 @@ class Quick(BoundedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._call is not None and self._call.task is not None:
             self._call.task.add_done_callback(self.tasks.discard)  # it may never have begun
-            self._call.cancel()
+            self._call.leave()
         super().connection_lost(exc)
 
     def shutdown(self) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gateway.events import Admitted, Returned, Succeeded
+from gateway.serve.underway import ENDED
 from tests.fixtures.served import (
     ECHO,
     EVERYTHING,
@@ -101,19 +102,22 @@ def test_a_notification_cancels_a_call_over_stdio(place: Place, era: str) -> Non
 
 
 @eras
-def test_a_call_in_flight_is_in_doubt_when_the_gateway_is_told_to_end(place: Place, era: str) -> None:
+@pytest.mark.parametrize("meta", [{}, {"progressToken": 1}], ids=["directly", "by the SDK"])
+def test_a_call_in_flight_is_in_doubt_when_the_gateway_is_told_to_end(
+    place: Place, era: str, meta: dict[str, Any]
+) -> None:
     began, cancelled = pipes = place.pipes()
     with (
         place.serve({"x": WAITING}, "--grace", "0.2") as gateway,
         gateway.client(era) as client,
         ThreadPoolExecutor(1) as thread,
     ):
-        asked = thread.submit(client.post, request("tools/call", waiting(pipes), era))
+        asked = thread.submit(client.post, request("tools/call", {**waiting(pipes), "_meta": meta}, era))
         assert heard(began)
         gateway.process.send_signal(signal.SIGTERM)
         assert heard(cancelled)
         assert gateway.process.wait(PATIENCE) == 0
-        asked.exception(PATIENCE)
+        assert answer_of(asked.result(PATIENCE))["error"] == ENDED
     assert_in_doubt(place)
     assert place.log.endswith("ended in order\n")
     assert "Traceback" not in place.log

@@ -17,7 +17,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from gateway.budget import Limits
-from gateway.call import Subject
+from gateway.call import Answered, Subject
 from gateway.caller import NOBODY
 from gateway.errors import StoreError
 from gateway.events import Returned
@@ -25,11 +25,12 @@ from gateway.serve.application import application
 from gateway.serve.asgi import App as AsgiApp
 from gateway.serve.asgi import dumped
 from gateway.serve.asking import Asker
-from gateway.serve.direct import Direct, Plain, Underway
+from gateway.serve.direct import WATCH_AFTER, Direct, Plain
 from gateway.serve.door import Door
 from gateway.serve.edge import Edge
 from gateway.serve.origins import Origins
 from gateway.serve.sessions import IDLE_SECONDS
+from gateway.serve.underway import CANCELLED, ENDED, Underway
 from tests.fixtures.asgi import PATIENCE, Answer, Forbidden, Peer, Through, ask, talk
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.served import ECHO, FIXTURES, INITIALIZE, INITIALIZED, LEGACY, MODERN, WAITING, request
@@ -395,10 +396,10 @@ def test_what_goes_directly_would_have_gone_through_the_sdk_with_the_same_answer
 
 
 class Slow:
-    """A server that never answers, and takes its time to be told that nobody wants to know any more."""
+    """A server that does not answer until it `may`, and takes its time when nobody wants to know any more."""
 
     def __init__(self, made: Desk) -> None:
-        self.sent, self.recorded, self.steps = asyncio.Event(), asyncio.Event(), 0
+        self.sent, self.recorded, self.may, self.steps = asyncio.Event(), asyncio.Event(), asyncio.Event(), 0
         self._append = made.app.store.append
         made.app.upstreams.forward = self._forward  # type: ignore[method-assign]
         made.app.store.append = self._written  # type: ignore[method-assign]
@@ -406,7 +407,8 @@ class Slow:
     async def _forward(self, *_: Any, **__: Any) -> Any:
         self.sent.set()
         try:
-            await asyncio.Event().wait()
+            await self.may.wait()
+            return Answered({"content": [], "isError": False})
         except asyncio.CancelledError:
             for _step in range(3):
                 await asyncio.sleep(0)  # where a second cancellation would hit
@@ -426,11 +428,10 @@ async def outcomes(made: Desk) -> list[str]:
     return [event.outcome["kind"] for event in events if isinstance(event, Returned)]
 
 
-@eras
-def test_a_client_that_goes_away_cancels_its_call_once_and_leaves_a_doubt(tmp_path: Path, era: str) -> None:
+def test_a_modern_client_that_goes_away_cancels_its_call_once_and_leaves_a_doubt(tmp_path: Path) -> None:
     async def scenario(made: Desk) -> None:
-        given, slow = await made.era(era), Slow(made)
-        peer = Peer(dumped(request("tools/call", CALL, era)))
+        given, slow = await made.era("modern"), Slow(made)
+        peer = Peer(dumped(request("tools/call", CALL, "modern")))
         calling = asyncio.create_task(talk(made.direct, peer, list(given.items())))
         async with asyncio.timeout(PATIENCE):
             await slow.sent.wait()
@@ -438,7 +439,79 @@ def test_a_client_that_goes_away_cancels_its_call_once_and_leaves_a_doubt(tmp_pa
             await calling
         assert made.inner.count == 0
         assert (slow.steps, await outcomes(made)) == (3, ["in_doubt"])
-        assert peer.answer.message["error"]["message"] == "Request cancelled"
+        assert peer.answer.message["error"] == CANCELLED
+
+    at_desk(tmp_path, scenario)
+
+
+lanes = pytest.mark.parametrize("meta", [{}, {"progressToken": 1}], ids=["directly", "by the SDK"])
+
+
+@lanes
+def test_a_client_of_the_handshake_era_that_goes_away_leaves_its_call_to_its_end(
+    tmp_path: Path, meta: dict[str, Any]
+) -> None:
+    async def scenario(made: Desk) -> None:
+        given, slow = await made.era("legacy"), Slow(made)
+        peer = Peer(dumped(request("tools/call", {**CALL, "_meta": meta}, "legacy")))
+        calling = asyncio.create_task(talk(made.direct, peer, list(given.items())))
+        async with asyncio.timeout(PATIENCE):
+            await slow.sent.wait()
+            peer.go()
+            await asyncio.sleep(2 * WATCH_AFTER)  # by then it is noticed
+            slow.may.set()
+            await slow.recorded.wait()
+            await calling
+        assert made.inner.count == bool(meta)
+        assert (slow.steps, await outcomes(made)) == (0, ["answered"])
+
+    at_desk(tmp_path, scenario)
+
+
+def test_a_call_whose_client_is_gone_ends_with_its_session(tmp_path: Path) -> None:
+    async def scenario(made: Desk) -> None:
+        given, slow = await made.era("legacy"), Slow(made)
+        peer = Peer(dumped(request("tools/call", CALL, "legacy")))
+        calling = asyncio.create_task(talk(made.direct, peer, list(given.items())))
+        async with asyncio.timeout(PATIENCE):
+            await slow.sent.wait()
+            peer.go()
+            await asyncio.sleep(2 * WATCH_AFTER)
+            assert (await ask(made.direct, list(given.items()), method="DELETE")).status == 200
+            await calling
+        assert await outcomes(made) == ["in_doubt"]
+
+    at_desk(tmp_path, scenario)
+
+
+@lanes
+def test_a_call_that_is_cancelled_is_answered_in_one_way(tmp_path: Path, meta: dict[str, Any]) -> None:
+    async def scenario(made: Desk) -> None:
+        given, slow = await made.era("legacy"), Slow(made)
+        calling = asyncio.create_task(made.post(request("tools/call", {**CALL, "_meta": meta}, "legacy", 1), given))
+        async with asyncio.timeout(PATIENCE):
+            await slow.sent.wait()
+            note = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}
+            assert (await made.post(note, given)).status == 202
+            assert (await calling).message["error"] == {"code": -32800, "message": "Request cancelled"}
+
+    at_desk(tmp_path, scenario)
+
+
+@eras
+@lanes
+def test_who_waits_when_the_gateway_ends_is_told_in_one_way_that_nobody_knows(
+    tmp_path: Path, era: str, meta: dict[str, Any]
+) -> None:
+    async def scenario(made: Desk) -> None:
+        given, slow = await made.era(era), Slow(made)
+        calling = asyncio.create_task(made.post(request("tools/call", {**CALL, "_meta": meta}, era, 1), given))
+        async with asyncio.timeout(PATIENCE):
+            await slow.sent.wait()
+            calling.cancel()  # as the HTTP server does at the end of the grace
+            answer = await calling
+        assert made.inner.count == bool(meta)
+        assert answer.message == {"jsonrpc": "2.0", "id": 1, "error": ENDED}
 
     at_desk(tmp_path, scenario)
 

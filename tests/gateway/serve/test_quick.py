@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from gateway.serve.http import Address, serve_http
 from gateway.serve.quick import Quick
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 from tests.fixtures.parts import Gate, gate, tally
-from tests.fixtures.served import ECHO, PATIENCE, request
+from tests.fixtures.served import ECHO, INITIALIZE, INITIALIZED, LEGACY, PATIENCE, request
 from tests.gateway.serve.test_desk import FIELDS, raw
 
 
@@ -226,6 +227,44 @@ def test_a_client_that_goes_away_leaves_a_call_in_doubt(
         assert await stage.outcomes() == ["in_doubt"]
 
     on_stage(tmp_path, monkeypatch, scenario)
+
+
+def test_a_client_of_the_handshake_era_that_goes_away_leaves_its_call_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost, connection_lost = asyncio.Event(), Quick.connection_lost
+
+    def noted(connection: Quick, error: Exception | None) -> None:
+        connection_lost(connection, error)
+        lost.set()
+
+    async def scenario(stage: Stage) -> None:
+        async with gate() as held, stage.line() as line:
+            line.writer.write(posted(request("initialize", INITIALIZE)))
+            greeted = await line.reader.readuntil(b"\r\n0\r\n\r\n")
+            (session,) = re.findall(rb"mcp-session-id: (\S+)", greeted)
+            line.writer.write(posted(INITIALIZED, session))
+            assert b" 202 " in await line.reader.readuntil(b"\r\n\r\n")
+            monkeypatch.setattr(Quick, "connection_lost", noted)
+            params = {"name": "desk__hold", "arguments": {"port": held.port}}
+            line.writer.write(posted(request("tools/call", params, number=7), session))
+            await held.arrived()
+            line.writer.close()
+            await lost.wait()
+            held.open.set()
+            await until_recorded(stage)
+        assert stage.answered == [7]
+        assert await stage.outcomes() == ["answered"]
+
+    on_stage(tmp_path, monkeypatch, scenario)
+
+
+def posted(message: Any, session: bytes | None = None) -> bytes:
+    """By a client of the handshake era."""
+    said = None if session is None else session.decode()
+    modern: dict[str, str | None] = {"Mcp_Method": None, "Mcp_Name": None}
+    version = None if session is None else LEGACY
+    return raw(body=dumped(message), MCP_Protocol_Version=version, Mcp_Session_Id=said, **modern)
 
 
 async def until_recorded(stage: Stage) -> None:

@@ -1,0 +1,87 @@
+"""Who may call a request off, and what is said in the place of its answer."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from mcp.server.streamable_http import REQUEST_CANCELLED
+
+from gateway.serve.asgi import Message, dumped
+from gateway.serve.underway import CANCELLED, ENDED, MOST_ALONE, Answering, Underway
+
+CALL = {"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {}}
+START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
+IN_JSON: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
+PART: Message = {"type": "http.response.body", "body": b": x\n\n", "more_body": True}
+END: Message = {"type": "http.response.body", "body": b""}
+SAID = dumped({"jsonrpc": "2.0", "id": "a", "error": ENDED})
+
+
+class Work:
+    """A task that counts how often it is called off."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+def underway(alone: set[Underway] | None) -> tuple[Underway, Work]:
+    work: Any = Work()
+    made = Underway(work)
+    made.alone = alone
+    return made, work
+
+
+def test_the_words_are_those_of_the_sdk() -> None:
+    assert CANCELLED == {"code": REQUEST_CANCELLED, "message": "Request cancelled"}
+
+
+def test_who_leaves_calls_off_what_may_not_go_on_alone_once() -> None:
+    call, work = underway(None)
+    call.leave()
+    call.leave()
+    assert (work.cancelled, call.cancelled) == (1, True)
+
+
+def test_so_many_go_on_alone_and_no_more() -> None:
+    alone: set[Underway] = set()
+    made = [underway(alone) for _ in range(MOST_ALONE + 1)]
+    for call, _ in made:
+        call.leave()
+    assert [work.cancelled for _, work in made] == [0] * MOST_ALONE + [1]
+    assert len(alone) == MOST_ALONE
+
+
+@pytest.mark.parametrize(
+    ("message", "sent", "told"),
+    [
+        (CALL, [], SAID),
+        (CALL, [START], b"event: message\r\ndata: " + SAID + b"\r\n\r\n"),
+        (CALL, [START, PART], b"event: message\r\ndata: " + SAID + b"\r\n\r\n"),
+        (CALL, [START, PART, END], None),
+        (CALL, [IN_JSON], None),
+        ({"jsonrpc": "2.0", "method": "notifications/x"}, [], None),
+        ({"jsonrpc": "2.0", "id": 1, "result": {}}, [], None),
+        ({}, [START], None),
+    ],
+)
+def test_what_has_no_answer_yet_gets_one_where_that_is_still_possible(
+    message: dict[str, Any], sent: list[Message], told: bytes | None
+) -> None:
+    arrived: list[Message] = []
+
+    async def send(one: Message) -> None:
+        arrived.append(one)
+
+    async def work() -> bool:
+        answering = Answering(send, message)
+        for one in sent:
+            await answering.send(one)
+        return await answering.ended()
+
+    assert asyncio.run(work()) is (told is not None)
+    more = arrived[len(sent) :]
+    assert (more[-1]["body"] if more else None) == told
+    assert not more or not more[-1].get("more_body", False)
