@@ -1,6 +1,7 @@
 """A call's arguments: the one place where they are parsed, in the only way in which they can be read. Pure.
 
-Their `text` is what is judged, digested, stored and forwarded, so that nothing else can run than what was looked at.
+Their `text` is what is judged, digested, stored and forwarded, so that nothing else can run than what was looked at. A
+number with a fraction or an exponent is the double that it reads as, and is forwarded as that.
 """
 
 import hashlib

@@ -13,9 +13,7 @@ from typing import Any
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
-from mcp.shared.message import ServerMessageMetadata
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import RootModel, ValidationError
 
 from gateway.call import JsonObject
 from gateway.caller import CantAsk
@@ -28,10 +26,6 @@ MOST_UNHEARD = 1000  # notifications that wait for a client that reads slowly
 ANSWER_SECONDS = 600.0  # that a client has to answer a server's question: its call has no other deadline meanwhile
 
 log = logging.getLogger("toolgate.serve")
-
-
-class Raw(RootModel[dict[str, Any]]):
-    """A result that is looked at, and not modelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +95,17 @@ class Talking:
         """Only in the handshake era: a modern client is asked by the answer to his request."""
         if missing := lacking(method, params, self.capabilities):
             raise CantAsk(types.METHOD_NOT_FOUND, f"this client did not declare {worded(missing)}")
-        request = types.Request[dict[str, Any], str](method=method, params=dict(params))
-        related = ServerMessageMetadata(related_request_id=self._context.request_id)
+        # Through the session itself, which would hold the answer against the models of what it knows.
+        stream = self._context.session._request_outbound  # noqa: SLF001 - it has no other name
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                result: Raw = await self._context.session.send_request(request, Raw, metadata=related)
+                result: JsonObject = await stream.send_raw_request(method, dict(params), None)
         except TimeoutError:
             late = f"the client has not answered `{method}` within {ANSWER_SECONDS:g} s"
             raise CantAsk(types.REQUEST_TIMEOUT, late) from None
         except MCPError as error:
             raise CantAsk(error.code, error.message, error.data) from None
-        except ValidationError:
-            raise CantAsk(types.INTERNAL_ERROR, f"the client's answer to `{method}` is none") from None
-        return result.root
+        return result
 
     async def _send(self) -> None:
         try:

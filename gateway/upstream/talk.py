@@ -135,7 +135,9 @@ class Talk:
         try:
             result = await caller.ask(request.method, signed(self._name, request.method, request.params or {}))
         except CantAsk as error:
-            data = types.ErrorData(code=error.code, message=error.message, data=error.data)
+            data = types.ErrorData(code=error.code, message=error.message)
+            if error.data is not None:  # else there was none, and none is made up
+                data.data = error.data
             await send(types.JSONRPCError(jsonrpc="2.0", id=request.id, error=data))
         except Misleading as error:
             data = types.ErrorData(code=types.INVALID_PARAMS, message=str(error))

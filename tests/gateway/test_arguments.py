@@ -207,3 +207,19 @@ def test_what_is_no_json_is_said_in_our_own_words(text: str | bytes, said: str) 
 def test_arguments_are_deep_if_they_are_and_not_if_they_are_many() -> None:
     assert Arguments.parse('{"a":' + "[" * 99 + "]" * 99 + "}").text
     assert Arguments.parse('{"a":[' + ",".join(["[{}]"] * 500) + "]}").text
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("0.1234567890123456789012345", 0.12345678901234568),
+        ("12345678901234567890123456789.5", 1.2345678901234568e28),
+        ("1.10", 1.1),
+        ("1E5", 1e5),
+        ("1234567890123456789012345678901234567890", 1234567890123456789012345678901234567890),
+    ],
+)
+def test_a_number_is_sent_as_it_was_read_to_be_judged_whatever_it_was_written_like(written: str, read: float) -> None:
+    parsed = Arguments.parse(f'{{"a":{written}}}')
+    assert parsed.value["a"] == read
+    assert parsed.text == f'{{"a":{read!r}}}'

@@ -262,7 +262,7 @@ def test_a_client_of_the_handshake_era_that_goes_away_leaves_its_call_to_its_end
 def posted(message: Any, session: bytes | None = None) -> bytes:
     """By a client of the handshake era."""
     said = None if session is None else session.decode()
-    modern: dict[str, str | None] = {"Mcp_Method": None, "Mcp_Name": None}
+    modern: Any = {"Mcp_Method": None, "Mcp_Name": None}  # whose they are
     version = None if session is None else LEGACY
     return raw(body=dumped(message), MCP_Protocol_Version=version, Mcp_Session_Id=said, **modern)
 
