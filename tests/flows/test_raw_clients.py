@@ -10,7 +10,7 @@ from tests.fixtures.served import EVERYTHING, INITIALIZE, INITIALIZED, Pipe, Pla
 
 eras = pytest.mark.parametrize("era", ["modern", "legacy"])
 
-ANSWERS = [
+ANSWERS: list[dict[str, Any]] = [
     {"result": {"role": "assistant", "content": {"type": "weird", "x": None, "y": [1]}, "model": "m", "zz": {"a": 2}}},
     {"result": {"foo": 1, "bar": None}},
     {"error": {"code": -5, "message": "not now"}},
