@@ -37,7 +37,7 @@ _AT_ONCE = 16  # choices that are compared in the time of a keyword
 _OFTEN = 64  # keywords after which the clock is looked at
 _MAX_TEXT = 80
 _MAX_SAID = 300
-_SPARED = 200  # calls within calls that are left to what a keyword does by itself
+_SPARED = 120  # calls within calls that are left to what a keyword does by itself
 
 
 class Exhausted(Exception):

@@ -428,7 +428,7 @@ def test_what_is_held_and_found_is_shown_to_who_asks(project: Project, capsys: p
     toolgate(["doctor", *where])
     told = capsys.readouterr().out
     assert "shop/prompt:greet is held" in told
-    assert "1 prompts, the instructions of 1 servers in" in told
+    assert "1 prompt, the instructions of 1 server in" in told
     assert toolgate(["pins", "show", "shop/prompt:greet", *where]) == 0
     shown = capsys.readouterr().out
     assert "- Greets somebody." in shown

@@ -126,16 +126,20 @@ def test_a_run_that_is_taken_up_after_a_crash_knows_what_was_read_before(tmp_pat
 
 
 def test_a_call_that_waited_for_a_person_is_judged_by_what_was_read_meanwhile(tmp_path: Path) -> None:
-    rules = RULES + "p, *, *, desk/send, call, , ask, what is sent is looked at\n"
+    rules = (
+        RULES
+        + "p, *, *, desk/send, call, , ask, what is sent is looked at\np, *, *, web/fetch, call, , ask, so is this\n"
+    )
     both = calls(("desk__send", {"word": "evil@x.example"}), ("web__fetch", {"page": "page"}))
 
     async def play() -> None:
         async with opened(tmp_path, tally(tmp_path), pages(tmp_path), rules=rules) as stage:
             await stage.drive(await stage.queued(), Replies(both))
-            (waiting,) = await stage.approving.waiting()
-            assert isinstance(waiting, Approval)
-            assert isinstance(await stage.approving.decide(BOB, waiting.id, "approved"), Approval)
-            await stage.drive("run-1", Replies(both, says("Done.")))
+            open_ones = {each.path: each.id for each in await stage.approving.waiting()}
+            assert open_ones.keys() == {"desk/send", "web/fetch"}
+            for path in ("web/fetch", "desk/send"):  # the page is read while the other one waits
+                assert isinstance(await stage.approving.decide(BOB, open_ones[path], "approved"), Approval)
+                await stage.drive("run-1", Replies(both, says("Done.")))
             assert [e.why for e in await stage.events() if isinstance(e, Denied)] == [
                 "that address was found on a page"
             ]
