@@ -140,6 +140,28 @@ def test_nor_does_a_value(deep: int) -> None:
     assert "nested too deeply" in (further(deep) or "")
 
 
+class Panic(BaseException):
+    """As what Rust code raises that has given up: no Exception."""
+
+
+@pytest.mark.parametrize(("breaks", "refused"), [(Panic, True), (KeyboardInterrupt, False)])
+def test_a_panic_refuses_the_call_and_an_interruption_goes_on(
+    monkeypatch: pytest.MonkeyPatch, breaks: type[BaseException], refused: bool
+) -> None:
+    shape = {"type": "object", "properties": {"a": {"pattern": f"^{breaks.__name__}$"}}}  # more than a glance
+
+    def broken(*_: Any) -> bool:
+        raise breaks
+
+    assert said(shape, f'{{"a": "{breaks.__name__}"}}') is None
+    monkeypatch.setattr(bounded, "_found", broken)
+    if refused:
+        assert "can't be used to check anything" in (said(shape, '{"a": "x"}') or "")
+    else:
+        with pytest.raises(breaks):
+            said(shape, '{"a": "x"}')
+
+
 class Visitors(http.server.BaseHTTPRequestHandler):
     seen: list[str] = []  # noqa: RUF012 - one list for all requests is the purpose
 
