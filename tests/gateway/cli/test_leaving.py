@@ -1,13 +1,17 @@
 """A process that was told to end ends: by itself, or when its time is over."""
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from gateway.cli import leaving as module
@@ -93,6 +97,28 @@ def standing_by(url: str, name: str) -> None:
     execute(url, "SELECT pg_reload_conf()")
 
 
+def lose_the_replica(url: str) -> None:
+    """Returns when whoever commits waits: the server's processes read their new settings each in its own time."""
+    standing_by(url, "gone")
+    with psycopg.connect(url, autocommit=True) as looking, psycopg.connect(url, autocommit=True) as writing:
+        thread = threading.Thread(target=commit_until_cut_off, args=(writing,))
+        thread.start()
+        pid, until = writing.info.backend_pid, time.monotonic() + WAIT
+        waits = "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'"
+        try:
+            while looking.execute(waits, (pid,)).fetchone() is None:
+                assert time.monotonic() < until, "no commit waits"
+        finally:
+            looking.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+            thread.join(WAIT)
+
+
+def commit_until_cut_off(connection: "psycopg.Connection[Any]") -> None:
+    with contextlib.suppress(psycopg.OperationalError):
+        while True:
+            connection.execute("SELECT pg_logical_emit_message(true, '', '')")
+
+
 BEGIN = "from gateway.cli import leaving, main; leaving.PATIENCE = 0.0; main()"
 IMPATIENT = "[queue]\ngrace = 0.001\n[serve]\ngrace = 0.001\n"
 
@@ -113,7 +139,7 @@ def test_a_gateway_that_is_to_stop_while_a_commit_waits_for_a_lost_replica_ends(
             assert gateway.stdout is not None
             assert gateway.stderr is not None
             assert "url" in gateway.stdout.readline()
-            standing_by(postgres.url(), "gone")
+            lose_the_replica(postgres.url())
             gateway.send_signal(signal.SIGTERM)
             assert gateway.wait(WAIT) == 1
             assert "a commit waits for a synchronous replica that is gone" in gateway.stderr.read()
@@ -132,7 +158,7 @@ def test_a_gateway_whose_client_is_gone_ends_all_the_same(alone: str, postgres: 
             gateway.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
             gateway.stdin.flush()
             assert "jsonrpc" in gateway.stdout.readline()
-            standing_by(postgres.url(), "gone")
+            lose_the_replica(postgres.url())
             gateway.stdin.close()
             assert gateway.wait(WAIT) == 1
             assert "a commit waits for a synchronous replica that is gone" in gateway.stderr.read()
@@ -149,7 +175,7 @@ def test_a_worker_that_is_to_stop_while_a_commit_waits_for_a_lost_replica_ends(
         try:
             assert worker.stderr is not None
             assert "Ctrl-C lets them go" in worker.stderr.readline()
-            standing_by(postgres.url(), "gone")
+            lose_the_replica(postgres.url())
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(WAIT) == 1
             assert "a commit waits for a synchronous replica that is gone" in worker.stderr.read()
