@@ -255,7 +255,7 @@ class Admission:
         be mended.
         """
         nothing, once = nothing_done(outcome), self.attempt.once
-        again = (Again(once.token),) if once is not None and isinstance(outcome, Unsent | Refused) else ()
+        again = (Again(once.token),) if once is not None and isinstance(outcome, (Unsent, Refused)) else ()
         return (*again, *restored(self.call, self.work, self.used_up)) if self.used_up and nothing else again
 
 

@@ -6,12 +6,13 @@ number with a fraction or an exponent is the double that it reads as, and is for
 
 import hashlib
 import json
-from collections.abc import Mapping
+import json.encoder as json_encoder
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from typing import Any, NoReturn
 
 from gateway.values import value
-from gateway.verbatim import once
+from gateway.verbatim import decoded, once
 
 __all__ = ["MAX_DIGITS", "Arguments", "ArgumentsError", "JsonObject", "parse_json"]
 
@@ -45,30 +46,49 @@ class Arguments:
         surrogates, integers of more than 40 digits, and nesting too deep to read. What an object's owner does to it
         later changes nothing here: `value` is read from `text`.
         """
-        given = isinstance(source, Mapping)
-        value = source if isinstance(source, Mapping) else parse_json(source)
-        if not isinstance(value, Mapping):
+        if isinstance(source, (dict, Mapping)):  # nearly always the first, which is faster to see
+            text, raw = _canonical(source)
+            return cls(text, hashlib.sha256(raw).hexdigest(), _read_back(raw, source))
+        value = parse_json(source)
+        if not isinstance(value, dict):
             raise ArgumentsError("the arguments must be a JSON object")
-        text, digest = _canonical(value)
-        return cls(text, digest, parse_json(text) if given else value)
+        text, raw = _canonical(value)
+        return cls(text, hashlib.sha256(raw).hexdigest(), value)
 
 
 def parse_json(source: str | bytes) -> Any:
     """JSON read strictly: raises ArgumentsError where readers may disagree (RFC 8259 section 4, RFC 7493)."""
     try:
         raw = source if isinstance(source, bytes) else source.encode()
-        if _LONG not in raw.translate(_ALIKE):
+        if not _has_long(raw):
             return once(raw)
     except ValueError:  # it is not in order, or half a character: the slower reader has the words for it
         pass
     return _parse_text(source)
 
 
-def _canonical(value: JsonObject) -> tuple[str, str]:
-    """The one text of an object, and its digest. Raises ArgumentsError."""
+def _has_long(raw: bytes) -> bool:
+    """Whether more digits follow each other than an integer may have."""
+    return len(raw) > MAX_DIGITS and raw.translate(_ALIKE).find(_LONG) >= 0
+
+
+def _read_back(raw: bytes, source: JsonObject) -> Any:
+    """The value of a canonical text. If it equals what was written, no key was lost, and nothing was read otherwise."""
+    if not _has_long(raw):
+        try:
+            value = decoded(raw)
+        except ValueError:  # the slower reader has the words for it
+            value = None
+        if value == source:
+            return value
+    return parse_json(raw)
+
+
+def _canonical(value: JsonObject) -> tuple[str, bytes]:
+    """The one text of an object, and its bytes. Raises ArgumentsError."""
     try:
-        text = _ENCODER.encode(value)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        text = "".join(_written(value, 0))
+        raw = text.encode()
     except UnicodeEncodeError:
         raise ArgumentsError("the arguments hold a lone surrogate, which is not a character") from None
     except RecursionError:
@@ -77,7 +97,7 @@ def _canonical(value: JsonObject) -> tuple[str, str]:
         raise ArgumentsError(f"the arguments are not JSON: {error}") from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise ArgumentsError(f"the arguments are nested more than {MAX_DEPTH} levels deep")
-    return text, digest
+    return text, raw
 
 
 def _depth(value: Any) -> int:
@@ -86,7 +106,7 @@ def _depth(value: Any) -> int:
     while level:
         depth += 1
         nested = (node.values() if isinstance(node, Mapping) else node for node in level)
-        level = [item for items in nested for item in items if isinstance(item, Mapping | list)]
+        level = [item for items in nested for item in items if isinstance(item, (Mapping, list))]
     return depth
 
 
@@ -132,7 +152,13 @@ def _float(text: str) -> float:
     return value
 
 
-# Made once: making one costs as much as using it.
+# Made once: making one costs as much as using it, or three times that, as `JSONEncoder.encode` does it.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+_make: Any = getattr(json_encoder, "c_make_encoder", None)  # CPython's
+_written: Callable[[Any, int], Iterable[str]] = (
+    _make(None, _ENCODER.default, json_encoder.encode_basestring, None, ":", ",", True, False, False)
+    if _make
+    else lambda value, _: _ENCODER.iterencode(value)
+)
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_int, parse_float=_float)
 _ALIKE, _LONG = bytes.maketrans(b"123456789", b"0" * 9), b"0" * (MAX_DIGITS + 1)  # digits, and too many of them

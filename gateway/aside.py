@@ -28,7 +28,7 @@ async def fulfilled_aside(outcome: Outcome, duties: Duties, action: Action, thin
 
 def _is_short(outcome: Outcome) -> bool:
     """Whether that is known: of what was not read from one text, it is not."""
-    if not isinstance(outcome, Answered | InputRequired):
+    if not isinstance(outcome, (Answered, InputRequired)):
         return False
     return isinstance(outcome.result, Verbatim) and len(outcome.result.text) <= SHORT
 

@@ -102,7 +102,7 @@ class Heard:
     def hear(self, event: StreamEvent, now: int) -> None:
         """Raises TypeError, AttributeError for what is no event: an adapter has a defect."""
         _check(event)
-        if isinstance(event, Retrying | MovedOn):
+        if isinstance(event, (Retrying, MovedOn)):
             return  # they tell of the attempt before
         self.anything = True
         if isinstance(event, UsageUpdate):
@@ -124,7 +124,7 @@ def _check(event: StreamEvent) -> None:
         case Finished():
             sound = isinstance(held.reply, Reply)
         case Retrying():
-            sound = isinstance(held.error, ProviderError) and isinstance(held.delay, int | float)
+            sound = isinstance(held.error, ProviderError) and isinstance(held.delay, (int, float))
         case MovedOn():
             sound = isinstance(held.error, ProviderError)
         case _:

@@ -76,7 +76,7 @@ class Tool:
     @property
     def input_schema(self) -> JsonObject:
         schema = self.definition.get("inputSchema")
-        return schema if isinstance(schema, Mapping) else {}
+        return schema if isinstance(schema, (dict, Mapping)) else {}
 
     @property
     def read_only(self) -> bool:
@@ -298,12 +298,12 @@ Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
 
 def nothing_done(outcome: Outcome) -> bool:
     """Whether it was for nothing: not sent, or the server has only asked back, in either era's way."""
-    return isinstance(outcome, Unsent | InputRequired) or (isinstance(outcome, Refused) and outcome.code == PAGE_FIRST)
+    return isinstance(outcome, (Unsent, InputRequired)) or (isinstance(outcome, Refused) and outcome.code == PAGE_FIRST)
 
 
 def says(outcome: Outcome) -> bool:
     """Whether it holds words of a server: an answer, a question, a refusal."""
-    return isinstance(outcome, Answered | InputRequired | TaskCreated | Refused)
+    return isinstance(outcome, (Answered, InputRequired, TaskCreated, Refused))
 
 
 _OUTCOMES: Mapping[str, type[Outcome]] = {

@@ -45,7 +45,7 @@ class Template:
         if self.claim is None:
             return self.before
         value = claims.get(self.claim)
-        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
             raise Unmapped(f"the token has no claim `{self.claim}` that is text")
         if self.claim == "email" and claims.get("email_verified", True) is not True:
             raise Unmapped("the claim `email` is not verified")  # anybody may have typed it

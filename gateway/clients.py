@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Protocol
 
 from gateway.admission import FIRST, Attempt, Proposal, Work
-from gateway.budget import Limits
+from gateway.budget import Limits, Spend
 from gateway.call import Action, Deny, JsonObject, Subject, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
@@ -240,7 +240,7 @@ class ClientRun(Shown):
         clients, resource = self._clients, self.catalogue.route(uri)
         if resource is None or not self.offers(resource.path, "read"):
             return Deny("known", f"there is no resource `{uri}`")
-        place = await self.place()
+        place = (await self.work()).place
         run = RunFacts.of(place.taken, tainted=place.tainted, servers=place.servers)
         facts = Facts(self.catalogue, await clients.policy.settled(), aware(clients.store.now()), run)
         verdict = judge_subscriber(self.subject, resource, facts)
@@ -266,11 +266,17 @@ class ClientRun(Shown):
         if self._insistence.why:
             return await self._refuse(key, path, arguments, action)
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
+        unrecorded, store = self._unrecorded, self._clients.store
         try:
-            work = await self.work(hints=asked.caller is NOBODY)
-            result = await self._unrecorded.watched(key, self._clients.pipeline.call(proposal, work, attempt))
-        except (IllegalEvent, LeaseLost):  # the run has ended, and this session with it where a person wanted that
-            if not await self._is_stopped():
+            if unrecorded.away:
+                await unrecorded.settled()
+            account = run_account(self.run_id)
+            work = self._work(store.known_spend(account) or await store.spend(account), hints=asked.caller is NOBODY)
+            result = await self._clients.pipeline.call(proposal, work, attempt)
+        except BaseException as error:
+            unrecorded.left(key, error)
+            # the run may have ended, and this session with it where a person wanted that
+            if not isinstance(error, (IllegalEvent, LeaseLost)) or not await self._is_stopped():
                 raise
             return await self._refuse(key, path, arguments, action)
         if isinstance(result, Returned):
@@ -341,17 +347,15 @@ class ClientRun(Shown):
         """It reads what a server says that the admin does not trust."""
         self.ear.miss()
 
-    async def work(self, *, hints: bool = True) -> Work:
-        """What its calls are part of. Without `hints`, whoever answers says which name may have been meant."""
-        place = await self.place()
-        return Work(place, self._lease, profile=self.profile, hints=hints, ear=self.ear, client=self._client)
+    async def work(self) -> Work:
+        """What its calls are part of. The reservation sees what others spent meanwhile."""
+        return self._work(await self._clients.store.recent_spend(run_account(self.run_id)))
 
-    async def place(self) -> Place:
-        """Where in its run it is, and what is spent of its budget; the reservation sees what others spent meanwhile."""
-        taken = await self._clients.store.recent_spend(run_account(self.run_id))
-        return Place(
-            self.run_id, self.subject, self._clients.most, taken, tainted=self.ear.tainted, servers=self._servers
-        )
+    def _work(self, taken: Spend, *, hints: bool = True) -> Work:
+        """With what is spent of its budget. Without `hints`, whoever answers says which name may have been meant."""
+        most, tainted = self._clients.most, self.ear.tainted
+        place = Place(self.run_id, self.subject, most, taken, tainted=tainted, servers=self._servers)
+        return Work(place, self._lease, profile=self.profile, hints=hints, ear=self.ear, client=self._client)
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

@@ -11,5 +11,5 @@ LATEST = 253_370_764_800_000  # the year 9999: later, Python's dates end
 
 def dated(milliseconds: object) -> datetime:
     """In UTC. What lies before 1970 or after `LATEST`, or is no number, is the nearest one that can be shown."""
-    told = milliseconds if isinstance(milliseconds, int | float) and milliseconds == milliseconds else 0  # noqa: PLR0124 - NaN
+    told = milliseconds if isinstance(milliseconds, (int, float)) and milliseconds == milliseconds else 0  # noqa: PLR0124 - NaN
     return datetime.fromtimestamp(min(max(told, 0), LATEST) / 1000, UTC)

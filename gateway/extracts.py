@@ -20,7 +20,7 @@ def extract(outcome: Outcome) -> Outcome:
     Both are of the result's JSON text as it came, where that is known; else it is written without blanks, keys in the
     order in which they came.
     """
-    if not isinstance(outcome, Answered | InputRequired | TaskCreated):
+    if not isinstance(outcome, (Answered, InputRequired, TaskCreated)):
         return outcome
     result = outcome.result
     text = result.text if isinstance(result, Verbatim) else encode(result)

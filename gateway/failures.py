@@ -45,7 +45,7 @@ def _words(outcome: Outcome) -> str | None:
 def _text(result: JsonObject) -> str:
     """What it says in words; of one that says nothing so, what it holds."""
     content = result.get("content")
-    blocks = content if isinstance(content, list | tuple) else ()
+    blocks = content if isinstance(content, (list, tuple)) else ()
     texts = [block.get("text") for block in blocks if isinstance(block, Mapping)]
     said = "\n".join(text for text in texts if isinstance(text, str))
     return said or encode(result.get("structuredContent")).decode()

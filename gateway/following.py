@@ -190,7 +190,7 @@ class Following:
         outcome = await self._said(task, "get", inquiry, verdict.duties)
         if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
             await self._ended(task, InDoubt("its server does not know the task any more"))
-        if not isinstance(outcome, Answered | TaskCreated):
+        if not isinstance(outcome, (Answered, TaskCreated)):
             return _as_said(outcome)
         if outcome.result.get("status") not in STATES:
             return InDoubt("the server did not say where its task stands")
@@ -239,7 +239,7 @@ class Following:
         if duties is not None:
             tool = self._servers.catalogue.tools.get(task.path)
             outcome = await fulfilled_aside(outcome, duties, "call", tool)
-        over = isinstance(outcome, Answered | TaskCreated) and ended(outcome.result) is not None
+        over = isinstance(outcome, (Answered, TaskCreated)) and ended(outcome.result) is not None
         self._clients.pipeline.followed(task, outcome, begin, ended=over and not task.done)
         return outcome
 

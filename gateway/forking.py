@@ -101,7 +101,7 @@ def _with_late_answers(run: Run, later: Sequence[Recorded]) -> Run:
         event = recorded.event
         if isinstance(event, Admitted) and event.key in open_calls:
             open_calls.discard(event.key)  # another attempt: what comes now is told of that one
-        if isinstance(event, Returned | Doubted | Resolved) and event.key in open_calls:
+        if isinstance(event, (Returned, Doubted, Resolved)) and event.key in open_calls:
             run = apply(run, recorded)
     return run
 

@@ -74,7 +74,7 @@ def _in_part(new: Any, old: Any) -> Any:
 
 
 def _asks(outcome: Outcome) -> bool:
-    if isinstance(outcome, Answered | InputRequired):
+    if isinstance(outcome, (Answered, InputRequired)):
         return bool(outcome.result.get("inputRequests"))
     return isinstance(outcome, Refused) and outcome.code == PAGE_FIRST
 

@@ -195,7 +195,7 @@ class _Spared(_Around):
 
 
 def _tells_how_far(key: str, item: object) -> bool:
-    return key == "progressToken" or (key in ("progress", "total") and isinstance(item, int | float))
+    return key == "progressToken" or (key in ("progress", "total") and isinstance(item, (int, float)))
 
 
 class _Bounded:

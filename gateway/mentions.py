@@ -50,7 +50,7 @@ class Mentions:
 
     def take(self, value: Any) -> None:
         """It was redacted: nothing else may repeat it."""
-        if isinstance(value, Mapping | list):
+        if isinstance(value, (Mapping, list)):
             for item in value.values() if isinstance(value, Mapping) else value:
                 self.take(item)
         elif value is not None and not isinstance(value, bool) and (flat := _flat(_said(value))):

@@ -98,7 +98,7 @@ def _key(schema: JsonObject) -> str:
 
 
 def _deeper(level: Iterable[Any], left: int) -> bool:
-    nodes = [node for node in level if isinstance(node, Mapping | list)]
+    nodes = [node for node in level if isinstance(node, (Mapping, list))]
     if not nodes or not left:
         return bool(nodes)
     inner = (item for node in nodes for item in (node.values() if isinstance(node, Mapping) else node))
@@ -141,7 +141,7 @@ def _leads(schema: JsonObject, pointer: str) -> bool:
             found = found[name]
         else:
             return False
-    return isinstance(found, Mapping | bool)
+    return isinstance(found, (Mapping, bool))
 
 
 def _anchors(schema: Any) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """With whom the pipeline deals, and what it answers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class Upstream(Protocol):
     @property
     def catalogue(self) -> Catalogue: ...
 
-    async def forward(
+    def forward(
         self,
         call: Call,
         *,
@@ -27,7 +27,7 @@ class Upstream(Protocol):
         meta: JsonObject,
         caller: Caller = NOBODY,
         answers: JsonObject | None = None,
-    ) -> Outcome:
+    ) -> Awaitable[Outcome]:
         """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds.
 
         `answers` are `inputResponses` and `requestState` of a further round.

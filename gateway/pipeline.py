@@ -33,6 +33,7 @@ from gateway.call import (
     outcome_to_json,
     says,
 )
+from gateway.catalogue import Catalogue
 from gateway.deferring import NOT_REACHED, Deferring
 from gateway.duties import Duties
 from gateway.effects import ToolWord
@@ -59,6 +60,7 @@ __all__ += ["Pipeline", "Proposal", "Upstream", "Work"]
 
 NO_OUTCOME = InDoubt("the call was given up before the answer came")
 NOT_SENT = Unsent("the caller went away before it was sent")
+_NOTHING = Spend()
 KEPT = "its approval is not used up"
 LATELY = 2048  # events that calls of one run can have written while one of them was admitted
 
@@ -226,7 +228,11 @@ class Pipeline:
         if admission.duties is not None and admission.duties.dry_run:
             return await self._rehearse(admission, admission.duties)
         try:
-            await self._admit(admission)
+            await self._append(work, admission.events, admission.changes(work.account))
+        except asyncio.CancelledError:  # who goes away meanwhile leaves no doubt behind: nothing was sent
+            with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
+                await shielded(self._take_back(admission))
+            raise
         except BudgetExceeded as error:
             if error.then == "ask":  # others were faster: now people are asked
                 return await self.call(admission.proposal, work, admission.attempt)
@@ -236,17 +242,6 @@ class Pipeline:
         if admission.used_up is not None:
             self._tracing.waited(call, work.place, admission.used_up)
         return await self._forward(admission)
-
-    async def _admit(self, admission: Admission) -> None:
-        """Writes it down. A caller who goes away meanwhile leaves no doubt behind: nothing was sent."""
-        work = admission.work
-        changes = admission.changes(work.account)
-        try:
-            await self._append(work, admission.events, changes)
-        except asyncio.CancelledError:
-            with contextlib.suppress(ToolgateError):  # then it stays admitted without an answer
-                await shielded(self._take_back(admission))
-            raise
 
     async def _rehearse(self, admission: Admission, duties: Duties) -> Returned | Doubted:
         """Nothing leaves, so nothing is reserved, and no approval used up: what is recorded is one fact."""
@@ -274,7 +269,7 @@ class Pipeline:
         sent = Forwarding(self._timeout(admission), admission.attempt.number, facts.approval, facts.bill)
         begin = time.time_ns()
         try:
-            outcome = await self._send(admission, sent.timeout)
+            outcome = _changed(admission, self._upstream.catalogue) or await self._sent(admission, sent.timeout)
             if admission.duties is not None:
                 outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.thing)
         except asyncio.CancelledError:
@@ -289,16 +284,12 @@ class Pipeline:
         self._tracing.forwarded(call, work.place, sent, outcome, when)
         return await self._record(admission, outcome, when.millis)
 
-    async def _send(self, admission: Admission, timeout: float) -> Outcome:
-        """A server may have announced another tool of this name while the admission was written."""
-        call, proposal = admission.call, admission.proposal
-        thing = self._upstream.catalogue.find(call.action, call.path)
-        if thing is None or pin(thing) != admission.pin:
-            return Unsent(f"`{call.path}` has changed since this call was judged")
+    def _sent(self, admission: Admission, timeout: float) -> Awaitable[Outcome]:
+        call, proposal, thing = admission.call, admission.proposal, admission.thing
         meta = meta_of(call, proposal.meta)
-        ear = None if thing.trusted else admission.work.ear
+        ear = None if thing is not None and thing.trusted else admission.work.ear
         caller = overheard(discreet(proposal.caller, admission.duties), ear, call)
-        return await self._upstream.forward(call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers)
+        return self._upstream.forward(call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers)
 
     def _timeout(self, admission: Admission) -> float:
         """The shortest of what the admin, the policy and the run's budget leave."""
@@ -322,11 +313,7 @@ class Pipeline:
         if isinstance(outcome, TaskCreated):
             outcome = replace(outcome, id=f"T-{secrets.token_hex(16)}")
             back = (Follow(admission.task(outcome, self._store.now() / 1000)),)
-        spent = Spend() if nothing_done(outcome) else price
-        left: Sequence[JsonObject] = ()
-        if admission.bill is not None:
-            most = charged(admission.bill, outcome)
-            spent, left = replace(most, errors=0), admission.bill.left(replace(most, millis=millis))
+        spent, left = _spent(admission, outcome, millis)
         tainting = self._taints(admission, outcome)
         returned = Returned(call.key, outcome_to_json(outcome), spent.to_json(), tainting, left)
         if returned.tainting and work.ear is not None:
@@ -339,22 +326,35 @@ class Pipeline:
         back = (*back, *admission.concluded(outcome))
         again = self._deferring.deferred(call.key, call.path, admission.attempt, outcome) if work.driven else None
         facts: list[Event] = [kept] if again is None else [again, kept]
-        await self._keep(work, facts, (*settle, *back), given_up=outcome is NO_OUTCOME)
+        if work.journal is None or outcome is NO_OUTCOME:
+            await self._append(work, facts, (*settle, *back))
+        else:  # an answer is written with what comes next in its run, where a journal is kept of that
+            work.journal.hold(facts, (*settle, *back))
         if returned.tainting and work.ear is not None and admission.facts.policy.traces:
             await work.ear.listen()
         return returned
-
-    async def _keep(self, work: Work, facts: Sequence[Event], changes: Sequence[Change], *, given_up: bool) -> None:
-        """An answer is written with what comes next in its run, where a journal is kept of that."""
-        if work.journal is None or given_up:
-            await self._append(work, facts, changes)
-        else:
-            work.journal.hold(facts, changes)
 
     def _append(self, work: Work, facts: Sequence[Event], changes: Sequence[Change] = ()) -> Awaitable[int]:
         if work.journal is not None:
             return work.journal.append(facts, changes)
         return self._store.append(work.place.run_id, facts, lease=work.lease, changes=changes)
+
+
+def _spent(admission: Admission, outcome: Outcome, millis: int) -> tuple[Spend, Sequence[JsonObject]]:
+    """What it takes of its run's budget, and what is left of the others."""
+    if admission.bill is None:
+        return _NOTHING if nothing_done(outcome) else admission.price, ()
+    most = charged(admission.bill, outcome)
+    return replace(most, errors=0), admission.bill.left(replace(most, millis=millis))
+
+
+def _changed(admission: Admission, catalogue: Catalogue) -> Unsent | None:
+    """A server may have announced another tool of this name while the admission was written."""
+    call = admission.call
+    thing = catalogue.find(call.action, call.path)
+    if thing is not None and pin(thing) == admission.pin:
+        return None
+    return Unsent(f"`{call.path}` has changed since this call was judged")
 
 
 def _denied(call: Call, facts: Facts, verdict: Verdict) -> Denied:

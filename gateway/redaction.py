@@ -184,7 +184,7 @@ class Redactor:
         """Beside structured content of which something is gone: what that still says, too."""
         if not self._fields or self._collecting:
             return True
-        return isinstance(value, Mapping | list) and (not self._hidden or _canonical(value) in self._said)
+        return isinstance(value, (Mapping, list)) and (not self._hidden or _canonical(value) in self._said)
 
     # ---- values
 

@@ -126,7 +126,7 @@ def _due(approval: Approval, events: Sequence[Recorded], now: int) -> bool:
     """Whether there is a call to be made, or to be taken over."""
     if last_word(events) is not None:
         return False
-    if events and isinstance(events[-1].event, Denied | Returned) and now - events[-1].at < RETRY:
+    if events and isinstance(events[-1].event, (Denied, Returned)) and now - events[-1].at < RETRY:
         return False
     good = approval.state == "approved" and now < approval.expires
     return good or (approval.state == "consumed" and bool(events))

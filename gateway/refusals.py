@@ -39,7 +39,7 @@ def refused_lately(fresh: Sequence[Recorded]) -> Sequence[Decided]:
     events = [recorded.event for recorded in fresh]
     if Decided not in map(type, events):  # nearly always
         return []
-    begun = [place for place, event in enumerate(events) if isinstance(event, Started | Resumed)]
+    begun = [place for place, event in enumerate(events) if isinstance(event, (Started, Resumed))]
     late = events[begun[-1] :] if begun else events
     return [event for event in late if isinstance(event, Decided) and event.decision != "approved"]
 

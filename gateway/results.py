@@ -44,7 +44,7 @@ def afar(fact: Fact) -> Fact:
     """A denial or a question (also a verdict), as somebody elsewhere is told of it: by which line of which file, not in
     which folder of this machine. Anything else is as it was.
     """
-    if not isinstance(fact, Denied | Held | Deny) or fact.rule is None:
+    if not isinstance(fact, (Denied, Held, Deny)) or fact.rule is None:
         return fact
     short: Fact = replace(fact, rule=fact.rule.rpartition("/")[2])
     return short
@@ -169,7 +169,7 @@ def amended(outcome: Outcome, approval: Approval) -> Outcome:
 def unforged(result: JsonObject) -> JsonObject:
     """The same object, unless its `_meta` holds keys of ours: no server may forge a verdict."""
     meta = result.get("_meta")
-    if not isinstance(meta, Mapping) or not any(map(_is_ours, meta)):
+    if not meta or not isinstance(meta, Mapping) or not any(map(_is_ours, meta)):
         return result
     return altered({**result, "_meta": {key: value for key, value in meta.items() if not _is_ours(key)}}, result)
 

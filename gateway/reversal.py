@@ -219,7 +219,7 @@ def settlement(later: Sequence[Recorded], word: Resolved, copied: Collection[str
     if stands.state != "in_doubt":
         said = said_of(later, word.key)
         raise StoreError(f"the attempt `{word.key}` is not in doubt{said}: what it undoes is `{stands.state}`")
-    ended = not mine or isinstance(mine[-1], Returned | Doubted)
+    ended = not mine or isinstance(mine[-1], (Returned, Doubted))
     own, _ = reserved_for(here(later), word.key)
     return [word] if ended else [Doubted(word.key, "whoever undid it was killed", own.to_json()), word]
 

@@ -75,7 +75,9 @@ def without_task(definition: JsonObject) -> JsonObject:
 def declares(capabilities: Mapping[str, Any]) -> bool:
     """Whether a client that declares this knows what a task is."""
     extensions = capabilities.get("extensions")
-    return isinstance(extensions, Mapping) and isinstance(extensions.get(EXTENSION), Mapping)
+    if not extensions or not isinstance(extensions, Mapping):
+        return False
+    return isinstance(extensions.get(EXTENSION), Mapping)
 
 
 def follows(caller: Caller) -> bool:

@@ -58,7 +58,7 @@ class Tolls:
 
 def _amount(said: object) -> int | None:
     """US dollars as nanos, rounded up; None for what is none."""
-    if isinstance(said, bool) or not isinstance(said, int | float | str) or len(str(said)) > 40:
+    if isinstance(said, bool) or not isinstance(said, (int, float, str)) or len(str(said)) > 40:
         return None
     try:
         amount = Decimal(str(said))

@@ -337,7 +337,7 @@ def _found(call: Call, facts: Facts) -> Sequence[Finding]:
 def _failure(outcome: Outcome) -> str | None:
     if isinstance(outcome, Answered):
         return "tool_error" if outcome.is_error else None
-    if isinstance(outcome, InputRequired | TaskCreated):
+    if isinstance(outcome, (InputRequired, TaskCreated)):
         return None
     return _FAILURES[type(outcome).__name__]
 

@@ -210,7 +210,7 @@ class Turn:
                         return event
                     if (unheard := _hear(current.attempt, event)) is not None:
                         return unheard
-                    if isinstance(event, Retrying | MovedOn) and not await self._goes_on(current, event, clock):
+                    if isinstance(event, (Retrying, MovedOn)) and not await self._goes_on(current, event, clock):
                         return None
                     self.watch(event)
                     if isinstance(event, Finished):

@@ -96,7 +96,7 @@ def _further(undo: Undo, later: Sequence[Recorded]) -> Attempt:
     before = next((event for event in reversed(mine) if isinstance(event, Admitted)), None)
     if before is None:
         return Attempt(undo.tries + 1, asked=True)
-    orphan = not any(isinstance(event, Returned | Doubted) for event in mine[mine.index(before) :])
+    orphan = not any(isinstance(event, (Returned, Doubted)) for event in mine[mine.index(before) :])
     own, accounts = reserved_for(later, undo.own_key)
     bill = Bill.of_before(own, accounts) if orphan else None
     return Attempt(undo.tries + 1, before.pin, before.approval_id, orphan, bill=bill)

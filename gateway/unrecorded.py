@@ -4,9 +4,7 @@ They are in doubt, and count as made, as soon as the store is back; until then w
 """
 
 import contextlib
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from gateway.call import InDoubt, outcome_to_json
 from gateway.earlier import held_in
@@ -17,7 +15,6 @@ from gateway.store import Lease, Store, run_account
 
 __all__ = ["Unrecorded"]
 
-T = TypeVar("T")
 UNKNOWN = InDoubt("what became of the call could not be recorded")
 
 
@@ -29,20 +26,12 @@ class Unrecorded:
     run_id: str
     lease: Lease | None
     _keys: set[str] = field(default_factory=set)  # of calls that ended in an error, or were left
-    _away: bool = False
+    away: bool = False  # whether the store was: once it is back, those before get their word first
 
-    async def watched(self, key: str, call: Coroutine[Any, Any, T]) -> T:
-        """What comes of this call. Once the store is back, those before it get their word first."""
-        try:
-            if self._away:
-                await self.settled()
-            return await call
-        except BaseException as error:
-            self._keys.add(key)
-            self._away = self._away or isinstance(error, StoreError)
-            raise
-        finally:
-            call.close()  # if it has not begun
+    def left(self, key: str, error: BaseException) -> None:
+        """This call ended in an error, or was left."""
+        self._keys.add(key)
+        self.away = self.away or isinstance(error, StoreError)
 
     async def settled(self) -> None:
         """Those that have no answer on record get the one that nobody knows."""
@@ -56,4 +45,4 @@ class Unrecorded:
             with contextlib.suppress(IllegalEvent):  # its word was only late
                 await self.store.append(self.run_id, [returned], lease=self.lease, changes=settle)
         self._keys -= keys
-        self._away = False
+        self.away = False

@@ -11,7 +11,18 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Extended", "Verbatim", "VerbatimArray", "altered", "depth_over", "encode", "extended", "fields", "items"]
+__all__ = [
+    "Extended",
+    "Verbatim",
+    "VerbatimArray",
+    "altered",
+    "decoded",
+    "depth_over",
+    "encode",
+    "extended",
+    "fields",
+    "items",
+]
 __all__ += ["listed", "on_one_line", "once", "origin", "parts", "read", "surely_json", "texts", "whole", "wholes"]
 __all__ += ["within"]
 
@@ -70,21 +81,23 @@ def read(text: bytes) -> Any:
     Raises ValueError for what is no JSON in UTF-8, and for what can't be passed on: a lone surrogate, a number beyond
     the range of floats, nesting too deep to read.
     """
-    try:
-        value = _values.decode(text)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(str(error)) from None
+    value = decoded(text)
     if isinstance(value, dict):
         return value if _doubled(value, text) else Verbatim(value, text)
     return value if not isinstance(value, list) or _doubled(value, text) else VerbatimArray(value, text)
 
 
-def once(text: bytes) -> Any:
-    """The value of JSON text in which no key stands twice. Raises ValueError for another, and where `read` does."""
+def decoded(text: bytes) -> Any:
+    """The value of JSON text; of a key that stands twice, the last one counts. Raises ValueError where `read` does."""
     try:
-        value = _values.decode(text)
+        return _values.decode(text)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from None
+
+
+def once(text: bytes) -> Any:
+    """The value of JSON text in which no key stands twice. Raises ValueError for another, and where `read` does."""
+    value = decoded(text)
     if _doubled(value, text):
         raise ValueError("a key stands twice")
     return value
@@ -153,7 +166,7 @@ def within(containers: Iterable[Any]) -> list[Any]:
 
 def depth_over(value: Any, limit: int) -> bool:
     """Whether containers are nested more than `limit` levels deep. Without recursion: the value may be hostile."""
-    level = [value] if isinstance(value, dict | list) else []
+    level = [value] if isinstance(value, (dict, list)) else []
     for _ in range(limit):
         level = within(level)
         if not level:
@@ -271,7 +284,7 @@ def altered(value: Mapping[str, Any], source: Mapping[str, Any]) -> Mapping[str,
 
 def whole(value: Any) -> Any:
     """The same, to be written by `encode`; a verbatim object or array as the text that it was."""
-    return msgspec.Raw(value.text) if isinstance(value, Verbatim | VerbatimArray) else value
+    return msgspec.Raw(value.text) if isinstance(value, (Verbatim, VerbatimArray)) else value
 
 
 def wholes(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "providers", "providers.values", "providers.message", "providers.request", "providers.reply",
     ),
     "adapters": (
-        "gateway.keyring", "gateway.guarded", "gateway.deadlines", "gateway.store", "gateway.upstream",
+        "gateway.keyring", "gateway.guarded", "gateway.deadlines", "gateway.slots", "gateway.store", "gateway.upstream",
         "gateway.telemetry", "gateway.hosts", "gateway.pins", "gateway.prices", "gateway.resting",
         "gateway.auth",
         "providers.*",

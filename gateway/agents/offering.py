@@ -156,7 +156,7 @@ def wanted(wish: ToolCall, made: Offer, resolve: Callable[[str], str]) -> Mappin
     except ArgumentsError:
         return {"path": MISCALLED}
     name, arguments = (given.get("name"), given.get("arguments", {})) if isinstance(given, dict) else (None, None)
-    if not isinstance(name, str) or not isinstance(arguments, dict | str):
+    if not isinstance(name, str) or not isinstance(arguments, (dict, str)):
         return {"path": MISCALLED}
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     return {"path": _path(name, resolve), "arguments": text}

@@ -50,10 +50,10 @@ def shortened(message: Message, longest: int) -> Message:
 
 def _without_thoughts(message: Message) -> Iterator[Part]:
     """Where there were some, what else its provider gave to a part goes, too: ids that refer to them are refused."""
-    thought = any(isinstance(part, Thinking | Opaque) for part in message.parts)
+    thought = any(isinstance(part, (Thinking, Opaque)) for part in message.parts)
     for part in message.parts:
-        if not isinstance(part, Thinking | Opaque):
-            yield replace(part, meta={}) if thought and isinstance(part, Text | ToolCall) else part
+        if not isinstance(part, (Thinking, Opaque)):
+            yield replace(part, meta={}) if thought and isinstance(part, (Text, ToolCall)) else part
 
 
 def _cut(part: Part, longest: int) -> Part:

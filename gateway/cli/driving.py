@@ -151,7 +151,7 @@ def _recapped(found: Run, history: Sequence[Recorded], manner: Manner) -> Watche
     watcher = manner.watcher()
     if isinstance(watcher, LiveView):
         show_line(manner.console, recap(found))
-        rest = [at for at, recorded in enumerate(history, 1) if isinstance(recorded.event, Waited | Paused)]
+        rest = [at for at, recorded in enumerate(history, 1) if isinstance(recorded.event, (Waited, Paused))]
         watcher.passed(history[: rest[-1]] if rest and found.status not in ENDED else history)
     return watcher
 

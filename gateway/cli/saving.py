@@ -33,7 +33,7 @@ def _blocks(events: Sequence[Recorded]) -> Iterator[str]:
                 calls[event.key] = Said(event.path, event.arguments)
             case Held():
                 calls.setdefault(event.key, Said(event.path))
-        if not isinstance(event, Queued | UserSpoke | Waited | Resumed) and (told := line(event, calls)) is not None:
+        if not isinstance(event, (Queued, UserSpoke, Waited, Resumed)) and (told := line(event, calls)) is not None:
             yield f"> {told.mark} {told.text}  {told.detail}".rstrip()
 
 

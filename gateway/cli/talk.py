@@ -55,7 +55,7 @@ def _known_to_him(event: Event) -> bool:
             return not why
         case ModelFailed(kind=kind):
             return kind == "lost"  # he stopped it
-    return isinstance(event, Queued | UserSpoke | Resumed)
+    return isinstance(event, (Queued, UserSpoke, Resumed))
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ class LiveView:
 
     def streamed(self, event: StreamEvent) -> None:
         """Words as they come; thoughts on lines of their own."""
-        if not isinstance(event, TextDelta | ThinkingDelta):
+        if not isinstance(event, (TextDelta, ThinkingDelta)):
             return
         style = "" if isinstance(event, TextDelta) else "dim italic"
         if self._talking and style != self._style:

@@ -82,7 +82,7 @@ def tokens(value: object) -> int:
 
 def is_nothing(value: object) -> bool:
     """`0`, `"0"`, `"$0.00"`."""
-    text = str(value) if isinstance(value, int | Decimal | str) else ""
+    text = str(value) if isinstance(value, (int, Decimal, str)) else ""
     match = _DOLLARS.fullmatch(text.strip())
     return match is not None and Decimal(match[1]).is_zero()
 
@@ -145,7 +145,7 @@ def _dollars(value: object) -> Decimal:
 
 
 def _number(value: object, hint: str) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise ValueError(hint)  # noqa: TRY004 - what pydantic turns into a finding is a ValueError
     return Decimal(value)
 

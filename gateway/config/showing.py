@@ -66,7 +66,7 @@ def _shown(path: KeyPath, value: object) -> str:
         return NOT_SET
     if isinstance(value, str):
         return _text(path)(value)
-    return json.dumps(value) if isinstance(value, bool | tuple) else str(value)
+    return json.dumps(value) if isinstance(value, (bool, tuple)) else str(value)
 
 
 def _text(path: KeyPath) -> Callable[[str], str]:

@@ -159,7 +159,7 @@ def _texts(value: Any, key: str) -> Mapping[str, str]:
     """Numbers and truths are what a program would see of them."""
     if value is None:
         return {}
-    if not isinstance(value, Mapping) or any(isinstance(item, Mapping | list) for item in value.values()):
+    if not isinstance(value, Mapping) or any(isinstance(item, (Mapping, list)) for item in value.values()):
         raise Foreign(f"its `{key}` is not an object of texts")
     return {
         name: item if isinstance(item, str) else json.dumps(item) for name, item in value.items() if item is not None

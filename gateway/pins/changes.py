@@ -81,7 +81,7 @@ def values(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
             yield from values(item, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+    elif isinstance(value, list) and any(isinstance(item, (Mapping, list)) for item in value):
         for index, item in enumerate(value):
             yield from values(item, f"{where}[{index}]")
     elif isinstance(value, str):

@@ -56,7 +56,7 @@ def _sides(node: ast.AST) -> list[ast.expr]:
 
 
 def _is_argument(node: ast.expr) -> bool:
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
         node = node.value
     return isinstance(node, ast.Name) and node.id == "args"
 

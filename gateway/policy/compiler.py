@@ -245,7 +245,7 @@ class _Compiler:
         if not kinds.fits(left[1].kind, right[1].kind):
             what = f"{_A[left[1].kind]} and {_A[right[1].kind]} can't be compared with `{kinds.sign}`"
             self._fail(node, f"`{self._source(node)}` can never be decided: {what}")
-        if isinstance(op, ast.Eq | ast.NotEq) and "null" in (left[1].kind, right[1].kind):
+        if isinstance(op, (ast.Eq, ast.NotEq)) and "null" in (left[1].kind, right[1].kind):
             return is_null(left[1], right[1], same=isinstance(op, ast.Eq))
         return binary(kinds.decide, left[1].run, right[1].run)
 
@@ -296,7 +296,7 @@ class _Compiler:
         return node.value
 
     def _has(self, node: ast.Call) -> Expr:
-        if len(node.args) != 1 or not isinstance(node.args[0], ast.Attribute | ast.Subscript):
+        if len(node.args) != 1 or not isinstance(node.args[0], (ast.Attribute, ast.Subscript)):
             self._fail(node, f"`{self._source(node)}`: wrong arguments", "write has(args.name)")
         read = self._path(node.args[0], guarded=True).run
         if self._paths[-1].root != "args":

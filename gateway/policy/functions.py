@@ -40,7 +40,7 @@ def _on_text(run: Callable[[str], Any]) -> Run:
 
 
 def _length(value: Any) -> Any:
-    return len(value) if isinstance(value, str | list | Mapping) else UNDECIDED
+    return len(value) if isinstance(value, (str, list, Mapping)) else UNDECIDED
 
 
 def _any_glob(globs: Sequence[str]) -> Callable[[str], bool]:

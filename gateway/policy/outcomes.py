@@ -122,10 +122,10 @@ class _Reading:
         whole = ast.Compare(left, [op], [right])
         if self._is_known(whole):
             return self._known(whole)
-        if isinstance(op, ast.In | ast.NotIn) and not isinstance(high, list):
+        if isinstance(op, (ast.In, ast.NotIn)) and not isinstance(high, list):
             return self._free(whole)
         if high is not _NOTHING and _is_term(left):
-            name = self._term(left, *(high if isinstance(op, ast.In | ast.NotIn) else [high]))
+            name = self._term(left, *(high if isinstance(op, (ast.In, ast.NotIn)) else [high]))
             return _asking(name, op, high, first=True)
         if low is not _NOTHING and _is_term(right):
             name = self._term(right, low)
@@ -146,7 +146,7 @@ def _compiled(text: str) -> Condition:
 def _asking(name: str, op: ast.cmpop, written: Any, *, first: bool) -> Ask:
     """Compares a term with a written value; `first`: the term stands in front."""
     decide = COMPARISONS[type(op)].decide
-    of_null = written is None and isinstance(op, ast.Eq | ast.NotEq)
+    of_null = written is None and isinstance(op, (ast.Eq, ast.NotEq))
 
     def ask(world: World) -> Truth:
         value = world[name]
@@ -170,7 +170,7 @@ def _some(asks: list[Ask]) -> Ask:
 
 
 def _is_term(node: ast.expr) -> bool:
-    return isinstance(node, ast.Attribute | ast.Subscript | ast.Call)
+    return isinstance(node, (ast.Attribute, ast.Subscript, ast.Call))
 
 
 def _kind_of(node: ast.expr) -> str:
@@ -188,7 +188,7 @@ def _literal(node: ast.expr) -> Any:
             return value
         case ast.Name(id=word) if word in _WORDS:
             return _WORDS[word]
-        case ast.UnaryOp(op=ast.USub(), operand=inner) if isinstance(number := _literal(inner), int | float):
+        case ast.UnaryOp(op=ast.USub(), operand=inner) if isinstance(number := _literal(inner), (int, float)):
             return -number
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return _all(map(_literal, items))

@@ -15,7 +15,7 @@ Steps = tuple[str | int, ...]
 def steps_of(node: ast.expr) -> Steps | None:
     """The steps below `args`; None for anything else."""
     steps: list[str | int] = []
-    while isinstance(node, ast.Attribute | ast.Subscript):
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
         step = node.attr if isinstance(node, ast.Attribute) else literal_of(node.slice)
         steps.append(step if isinstance(step, int) else str(step))
         node = node.value

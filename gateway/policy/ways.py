@@ -121,7 +121,7 @@ def _knob(name: str, node: ast.expr, values: list[Any], query: Query) -> _Knob |
         case ast.Attribute(value=ast.Name(id="run"), attr=fact) if fact in _RUN:
             turn = _RUN[fact]
             right = [value for value in values if isinstance(value, bool) is (fact == "tainted")]
-            numbers = [value for value in right if isinstance(value, int | float) and value >= 0]
+            numbers = [value for value in right if isinstance(value, (int, float)) and value >= 0]
             return _Knob(name, _unique(numbers), lambda query, value: replace(query, run=turn(query.run, value)))
     return None
 
@@ -162,7 +162,7 @@ def _tried(tree: ast.expr) -> Iterator[tuple[ast.expr, Any]]:
 
 
 def _beside(node: ast.expr, written: Any) -> Iterator[tuple[ast.expr, Any]]:
-    if written is UNDECIDED or not isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+    if written is UNDECIDED or not isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
         return
     if isinstance(node, ast.Call):
         yield from _of_call(node, written)

@@ -181,7 +181,7 @@ class Direct:
         nobody.
         """
         request_id = params.get("requestId") if isinstance(params, Mapping) else None
-        if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
+        if session is None or not isinstance(request_id, (str, int)) or isinstance(request_id, bool):
             return
         underway = self._calls.get((asker, session, request_id))
         if underway is not None:
@@ -277,7 +277,7 @@ class _Watch(Underway):
 def _key(asker: Asker, session: str | None, message: Mapping[str, Any]) -> _CallKey | None:
     """None for what has no answer, and outside of a session, where ids are nobody's."""
     request_id = message.get("id") if "method" in message else None
-    if session is None or not isinstance(request_id, str | int) or isinstance(request_id, bool):
+    if session is None or not isinstance(request_id, (str, int)) or isinstance(request_id, bool):
         return None
     return asker, session, request_id
 

@@ -8,7 +8,7 @@ knows that error, and the modern one gets it as a question, after whose answer t
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from typing import Any
 
 import mcp_types as types
@@ -92,10 +92,13 @@ class Exchanges:
         """Ends the calls that wait for their clients. Before the runs are closed."""
         await self._parking.close()
 
-    async def answer(self, kind: Kind, request: Request) -> Answer:
+    def answer(self, kind: Kind, request: Request) -> Coroutine[Any, Any, Answer]:
         """Raises MCPError for a state that is not ours, and for questions that can't be put to this client."""
-        if request.caller.modern and kind.has_rounds:
-            return await self._by_answers(kind, request)
+        modern = request.caller.modern and kind.has_rounds
+        return self._by_answers(kind, request) if modern else self._meanwhile(kind, request)
+
+    async def _meanwhile(self, kind: Kind, request: Request) -> Answer:
+        """The older era, and what has one round: whoever has to be asked is asked while he waits."""
         made = await self._made(kind, request, Exchange(request.caller))
         for number in range(MOST_ROUNDS):
             match made:
@@ -196,7 +199,8 @@ class Exchanges:
     async def _made(self, kind: Kind, request: Request, exchange: Exchange) -> Answer | _Pending | Question:
         """One round: what the client is told, or what the server asks."""
         params = request.params
-        async with self._sessions.run(request.client) as run:
+        with self._sessions.run(request.client) as turn:
+            run = turn.run or await turn.begun()
             result = await kind.make(run, params, passed_on(params.get("_meta")), exchange)
             questions = _questions_in(result)
             if questions is not None and isinstance(result, Returned):

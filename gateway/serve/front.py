@@ -5,8 +5,8 @@ by `replies`.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
@@ -85,8 +85,8 @@ class Front:
         found, things = _list(method, viewer)
         return told(found, hint_of(method, things, viewer.catalogue), viewer)
 
-    async def ask(self, method: str, request: Request) -> Answer:
-        """One of `kinds.KINDS`: it goes to a server, if the policy lets it."""
+    def ask(self, method: str, request: Request) -> Coroutine[Any, Any, Answer]:
+        """One of `kinds.KINDS`: it goes to a server, if the policy lets it. May raise before it is awaited."""
         name = request.params.get("name", "")
         if isinstance(name, str) and len(name) > MAX_NAME:
             raise MCPError(types.INVALID_PARAMS, f"A name has at most {MAX_NAME} characters")
@@ -94,7 +94,7 @@ class Front:
             reference = request.params.get("ref")
             check_uri(request.params.get("uri"))
             check_uri(reference.get("uri") if isinstance(reference, Mapping) else None)
-        return await self._exchanges.answer(KINDS[method], request)
+        return self._exchanges.answer(KINDS[method], request)
 
     def plain(self, name: str) -> bool:
         """Whether nothing has to be compared with the headers of a call of this tool (`x-mcp-header`)."""

@@ -101,7 +101,7 @@ class _Owed:
             self._forget((message.params or {}).get("requestId"))
 
     def answered(self, message: Any) -> None:
-        if isinstance(message, types.JSONRPCResponse | types.JSONRPCError):
+        if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)):
             self._forget(message.id)
 
     def _forget(self, request_id: Any) -> None:
@@ -124,7 +124,7 @@ async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed
                 continue
             try:
                 message = _message(said)
-                if isinstance(message, types.JSONRPCRequest | types.JSONRPCNotification):
+                if isinstance(message, (types.JSONRPCRequest, types.JSONRPCNotification)):
                     owed.asked(message)
             except Malformed as error:
                 with suppress(OSError):  # whoever reads no answers is found to be gone by the next real one

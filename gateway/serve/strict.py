@@ -67,14 +67,14 @@ def _has_more(message: Any) -> bool:
         if found > MAX_VALUES:
             return True
         items = node.values() if isinstance(node, dict) else node
-        nodes += [item for item in items if isinstance(item, dict | list)]
+        nodes += [item for item in items if isinstance(item, (dict, list))]
     return False
 
 
 def _parsed(body: bytes) -> Any:
     try:
         message = parse_json(body)
-        if b"\\u" in body and _SURROGATE.search(body):  # a pair of them is a character, one alone is none
+        if body.find(b"\\u") >= 0 and _SURROGATE.search(body):  # a pair of them is a character, one alone is none
             json.dumps(message, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise Malformed(PARSE_ERROR, "Parse error: a lone surrogate is not a character") from None
@@ -105,4 +105,4 @@ def _too_deep(message: Mapping[str, Any], body: bytes) -> str | None:
 
 def _answerable(request_id: Any) -> str | int | None:
     """The id, if an answer may carry it (MCP, Base Protocol: a string or an integer, never null)."""
-    return request_id if isinstance(request_id, str | int) and not isinstance(request_id, bool) else None
+    return request_id if isinstance(request_id, (str, int)) and not isinstance(request_id, bool) else None

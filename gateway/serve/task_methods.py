@@ -77,7 +77,8 @@ class TaskMethods:
 
     async def _made(self, work: Work, said: "_Said") -> JsonObject:
         try:
-            async with self._sessions.run(said.client) as run:
+            with self._sessions.run(said.client) as turn:
+                run = turn.run or await turn.begun()
                 told = said.client.asker.told
                 answer = await work(Inquiry(said.task_id, run, said.caller, said.meta, said.answers, told))
         except UnknownTask:
@@ -134,7 +135,7 @@ class TaskMethods:
 
 def _pause(state: JsonObject) -> float:
     said = state.get("pollIntervalMs")
-    return min(max(said / 1000, SHORTEST), LONGEST) if isinstance(said, int | float) else 2.0
+    return min(max(said / 1000, SHORTEST), LONGEST) if isinstance(said, (int, float)) else 2.0
 
 
 def _check_declared(context: Any) -> None:

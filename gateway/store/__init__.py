@@ -285,8 +285,14 @@ class Store(Protocol):
         """What is spent and reserved."""
         ...
 
+    def known_spend(self, account: str) -> Spend | None:
+        """The same as of the last commit of this process, where that is known at once: what others have taken since is
+        seen by the next one.
+        """
+        ...
+
     async def recent_spend(self, account: str) -> Spend:
-        """The same as of the last commit of this process: what others have taken since is seen by the next one."""
+        """What is known at once, or else what is there."""
         ...
 
     async def spend_since(self, first: str) -> Spend:

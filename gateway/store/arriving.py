@@ -65,7 +65,7 @@ def _under_way(run: Run) -> frozenset[str]:
 
 def _check_whole(run: Run, events: Sequence[Recorded], brought: Collection[str]) -> None:
     """What was asked about calls of a run of ours was asked in it, so the file has it. Raises StoreError."""
-    told = {each.event.approval_id: None for each in events if isinstance(each.event, Held | Decided)}
+    told = {each.event.approval_id: None for each in events if isinstance(each.event, (Held, Decided))}
     missing = next((each for each in told if each not in brought), None)
     if missing is not None and run.driver == "loop":
         raise StoreError(f"this exported run is damaged: approval `{missing}` is missing from it")

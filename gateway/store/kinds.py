@@ -61,7 +61,7 @@ class _Fit:
     def _is_json(self, value: Any) -> bool:
         if isinstance(value, Mapping):
             return self._holds(value, Mapping, (str, Any))
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             return all(map(self._is_json, value))
         numbers = (bool, float) if self._apart else (bool, float, int)  # as text, however large
         return value is None or type(value) in numbers or (type(value) in (str, int) and self._keeps(value))

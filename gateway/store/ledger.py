@@ -72,8 +72,13 @@ class Memory:
 
     def spend(self, account: str) -> Spend | None:
         """What is spent and reserved in an account, if that is known."""
-        known = self.accounts.get(account)
-        return None if known is None else Spend.from_json(known)
+        known: Mapping[str, Any] | None = self.accounts.get(account)
+        if known is None:
+            return None
+        try:
+            return Spend(**known)
+        except TypeError:  # it has units that no budget has
+            return Spend.from_json(known)
 
     def book(self, account: str, unit: str, change: int) -> None:
         known = self.accounts.get(account)

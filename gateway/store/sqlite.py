@@ -62,9 +62,8 @@ class SqliteStore(DatabaseStore):
     async def check(self) -> None:
         await self._write(lambda db: db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
 
-    async def recent_spend(self, account: str) -> Spend:
-        known = self._writer.spend(account)
-        return await self.spend(account) if known is None else known
+    def known_spend(self, account: str) -> Spend | None:
+        return self._writer.spend(account)
 
     async def version(self) -> int:
         return int(self._read_apart("PRAGMA data_version")[0][0])  # a connection does not count what it writes itself

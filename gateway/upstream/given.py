@@ -1,7 +1,7 @@
 """What a supervisor is given: with each call an errand, and to a private connection a share of the public one."""
 
 from collections.abc import Callable, Collection
-from dataclasses import field, replace
+from dataclasses import field
 
 from gateway.call import JsonObject
 from gateway.caller import NOBODY, Caller
@@ -20,10 +20,6 @@ class Errand:
     meta: JsonObject = field(default_factory=dict)
     caller: Caller = NOBODY
     answers: JsonObject | None = None
-
-    def within(self, timeout: float) -> "Errand":
-        """The same, in so many seconds."""
-        return self if timeout == self.timeout else replace(self, timeout=timeout)
 
 
 @value(frozen=True, slots=True)

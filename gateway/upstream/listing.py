@@ -138,7 +138,7 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
 def _hint_in(page: Mapping[str, Any], asked: float) -> Hint:
     """Counted from when it was asked for: later it may have changed on its way."""
     ttl = page.get("ttlMs")
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl > 0:
+    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not ttl > 0:
         return UNHINTED
     return Hint(asked + min(ttl, LONGEST_HINT) / 1000, page.get("cacheScope") == "public")
 

@@ -50,4 +50,4 @@ def _answers_otherwise(error: Exception) -> bool:
     if isinstance(error, MCPError):
         fate = fate_of(error)
         return fate is None or (fate == "refused" and error.code in _NOTHING_LIKE_IT)
-    return isinstance(error, ValidationError | RuntimeError)
+    return isinstance(error, (ValidationError, RuntimeError))

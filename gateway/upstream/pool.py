@@ -15,6 +15,7 @@ import httpx2
 
 from gateway.call import InDoubt, Unsent
 from gateway.deadlines import Deadlines
+from gateway.slots import Slots
 from gateway.upstream import wire
 from gateway.upstream.http1 import header_lines, own_lines, request_line
 from gateway.upstream.spec import Http
@@ -50,7 +51,7 @@ class Pool:
         self._ceiling = ceiling
         self._idle: list[Wire] = []
         self._open: set[Wire] = set()
-        self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._slots = Slots(MAX_CONNECTIONS)
         self._deadlines = Deadlines()
         self._room = memoryview(bytearray(ROOM))
         self._closed = False
@@ -68,29 +69,28 @@ class Pool:
             request = self._head() + own_lines(headers) + b"content-length: %d\r\n\r\n%s" % (len(body), body)
         except ValueError as error:
             return Unsent(str(error))
-        await self._slots.acquire()
-        try:
-            if loop.time() >= until:  # it waited for others, perhaps as long as it may: nobody waits for it now
+        if not self._slots.take():
+            await self._slots.wait()
+            if loop.time() >= until:  # perhaps as long as it may: nobody waits for it now
+                self._slots.give()
                 return Unsent(f"no connection within {timeout:.3g} s")
-            connected = self._rested() or await self._connected(until, timeout)
-            if isinstance(connected, Unsent):
-                return connected
-            return await self._exchanged(connected, request, Exchange(request_id, self._ceiling, hear), timeout, until)
-        finally:
-            self._slots.release()
-
-    async def _exchanged(
-        self, connected: Wire, request: bytes, exchange: Exchange, timeout: float, until: float
-    ) -> Replied | InDoubt:
-        due = self._deadlines.at(until, partial(_expire, connected, exchange, timeout))
+        due: object = None
+        connected: Wire | None = None
         try:
+            found = self._rested() or await self._connected(until, timeout)
+            if isinstance(found, Unsent):
+                return found
+            connected, exchange = found, Exchange(request_id, self._ceiling, hear)
+            due = self._deadlines.at(until, partial(_expire, connected, exchange, timeout))
             connected.begin(exchange, request)
             return await exchange.answer
         except asyncio.CancelledError:
-            connected.drop()
+            if connected is not None:
+                connected.drop()
             raise
         finally:
             self._deadlines.drop(due)
+            self._slots.give()
 
     def _rested(self) -> Wire | None:
         while self._idle:

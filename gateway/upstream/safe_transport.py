@@ -151,7 +151,7 @@ def _asked(body: bytes) -> int | str | None:
     """The id of a request; None for what has no answer."""
     message = wire.read(body) if len(body) <= ERROR_BODY else {}
     asked = message.get("id") if "method" in message else None
-    return asked if isinstance(asked, int | str) else None
+    return asked if isinstance(asked, (int, str)) else None
 
 
 def _answer_in(body: bytes, request_id: int | str) -> bytes | None:

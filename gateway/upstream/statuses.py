@@ -27,7 +27,7 @@ def explained(server: str, outcome: Outcome) -> Outcome:
     """An outcome for whoever made the call: where our own words are in it, with the server's name, and of a status no
     address. A server that says these words itself is taken at its word.
     """
-    if isinstance(outcome, Unsent | InDoubt):
+    if isinstance(outcome, (Unsent, InDoubt)):
         return type(outcome)(_named(server, outcome.why))
     if isinstance(outcome, Refused) and outcome.message.startswith(_ANSWERED):
         return Refused(outcome.code, _named(server, outcome.message), outcome.data)

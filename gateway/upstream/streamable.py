@@ -61,7 +61,7 @@ class _Transport(StreamableHTTPTransport):
         resumption_callback: Callable[[str], Awaitable[None]] | None = None,
     ) -> bool:
         found = _message(sse.data.encode(errors="replace")) if sse.event == "message" else None
-        if not isinstance(found, types.JSONRPCResponse | types.JSONRPCError):
+        if not isinstance(found, (types.JSONRPCResponse, types.JSONRPCError)):
             return await super()._handle_sse_event(sse, read_stream_writer, original_request_id, resumption_callback)
         if original_request_id is not None:
             found.id = original_request_id

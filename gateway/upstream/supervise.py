@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack as Stack
 
 import mcp_types as types
@@ -339,11 +339,13 @@ class Supervisor:
         if tool is None and call.action == "call":
             return Unsent(f"server `{self.spec.name}` has no tool `{split_path(call.path)[1]}`")
         try:
-            outcome = await self._sent(connection, tool, call, errand.within(timeout))
+            outcome = await self._sent(connection, tool, call, errand, timeout)
         except Exception:
             # A defect of ours after the point of no return: what happened is unknown, and the run must learn that.
             log.exception("forwarding to server %s failed", self.spec.name)
             return InDoubt("the gateway failed while it forwarded the call")
+        if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
+            return InDoubt("it made a task of the call, which nobody here can follow")
         if isinstance(outcome, Refused) and outcome.code == types.HEADER_MISMATCH:
             connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
         return explained(self.spec.name, outcome)
@@ -351,13 +353,13 @@ class Supervisor:
     def _tool(self, call: Call) -> Tool | None:
         return self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
 
-    async def _sent(self, connection: Connection, tool: Tool | None, call: Call, errand: Errand) -> Outcome:
+    @staticmethod
+    def _sent(
+        connection: Connection, tool: Tool | None, call: Call, errand: Errand, timeout: float
+    ) -> Awaitable[Outcome]:
         mirrored = connection.mirrored(tool, call.arguments) if tool else {}
-        asked = connection.as_taken(wanted(call, errand.answers), tool, errand.timeout)
-        outcome = await connection.forward(asked, mirrored, errand.meta, errand.timeout, errand.caller)
-        if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
-            return InDoubt("it made a task of the call, which nobody here can follow")
-        return outcome
+        asked = connection.as_taken(wanted(call, errand.answers), tool, timeout)
+        return connection.forward(asked, mirrored, errand.meta, timeout, errand.caller)
 
     async def follow(self, asked: Wanted, errand: Errand) -> Outcome:
         """A request about a task, sent at most once."""

@@ -152,7 +152,7 @@ class Talk:
 
     def _progress(self, params: JsonObject, caller: Caller | None) -> None:
         token = params.get("progressToken")
-        known = self._callers.get(token) if isinstance(token, str | int) else None
+        known = self._callers.get(token) if isinstance(token, (str, int)) else None
         if (caller := caller or known) is not None and caller.wants_progress:
             caller.hear("notifications/progress", params)
 
@@ -180,7 +180,7 @@ class Talk:
     def _withdrawn(self, params: JsonObject) -> None:
         """The server does not want an answer any more."""
         request_id = params.get("requestId")
-        task = self._questions.get(request_id) if isinstance(request_id, str | int) else None
+        task = self._questions.get(request_id) if isinstance(request_id, (str, int)) else None
         if task is not None:
             task.cancel()
 

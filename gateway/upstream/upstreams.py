@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -111,7 +111,7 @@ class Upstreams:
         """What is known now. A new value takes its place with every change; this one stays as it is."""
         return self._judge.judged(self._catalogue) if self._judge is not None else self._catalogue
 
-    async def forward(
+    def forward(
         self,
         call: Call,
         *,
@@ -119,21 +119,26 @@ class Upstreams:
         meta: JsonObject,
         caller: Caller = NOBODY,
         answers: JsonObject | None = None,
-    ) -> Outcome:
+    ) -> Awaitable[Outcome]:
         """Sends an admitted call to its server, once, within `timeout` seconds. `meta` goes into `params._meta`.
 
         What is sent as arguments is `call.arguments.text`. Failures of servers and networks are outcomes, not
         exceptions: Unsent when nothing left, InDoubt when it did and no answer came.
         """
-        server = self._servers.get(call.server)
+        server, errand = self._servers.get(call.server), Errand(timeout, meta, caller, answers)
         if server is None:
-            return Unsent(f"there is no server `{call.server}`")
-        errand = Errand(timeout, meta, caller, answers)
+            return self._nowhere(call)
         asked = asks(caller.capabilities) and not (caller.modern and server.modern)
         apart = server.legacy and server.foreign(call.subject)  # a session of that era is one user's
-        if not asked and not apart:
-            return await server.forward(call, errand)
-        async with self._private[call.server].lent(caller, call.subject) as own:
+        return self._by_own(server, call, errand, apart=apart) if asked or apart else server.forward(call, errand)
+
+    @staticmethod
+    async def _nowhere(call: Call) -> Outcome:
+        return Unsent(f"there is no server `{call.server}`")
+
+    async def _by_own(self, server: Supervisor, call: Call, errand: Errand, *, apart: bool) -> Outcome:
+        """By a connection of this client's own, if it has one."""
+        async with self._private[call.server].lent(errand.caller, call.subject) as own:
             if isinstance(own, Supervisor):
                 return await own.forward(call, errand)
             if apart:

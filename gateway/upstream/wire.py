@@ -94,7 +94,7 @@ def answer(data: Data) -> Any:
             texts = verbatim.texts(bytes(verbatim.texts(data)["error"]))
         except ValueError:
             return value
-        error |= {name: _with_text(item, texts[name]) for name, item in error.items() if isinstance(item, dict | list)}
+        error |= {name: _with_text(item, texts[name]) for name, item in error.items() if isinstance(item, (dict, list))}
     return value
 
 
@@ -218,7 +218,7 @@ def id_hint(data: bytes) -> int | str | None:
     looks = data.lstrip()[:1] == b"{" and any(b'"jsonrpc"' in edge for edge in edges)
     found = [match for edge in edges for match in _ID.finditer(edge)] if looks else []
     value = json.loads(found[0].group(1)) if found else None
-    return value if isinstance(value, int | str) else None
+    return value if isinstance(value, (int, str)) else None
 
 
 def is_response(message: Any, request_id: int | str) -> bool:

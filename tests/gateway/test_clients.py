@@ -73,7 +73,7 @@ def test_a_line_may_ask_from_which_servers_a_run_has_read(tmp_path: Path) -> Non
             denied = await run.call("echo/rich", {})
             assert isinstance(denied, Denied)
             assert denied.why == "not after echo was read"
-            assert (await run.place()).servers == frozenset({"echo"})
+            assert (await run.work()).place.servers == frozenset({"echo"})
 
     within(tmp_path, scenario)
 

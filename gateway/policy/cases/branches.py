@@ -91,7 +91,7 @@ class _Reader:
 
     def _operand(self, node: ast.expr) -> _Walk:
         """An operand that is made of others is a branch, too: `(a or b)` within an `and`."""
-        if isinstance(node, ast.Compare | ast.Call | ast.Name | ast.Attribute | ast.Subscript | ast.Constant):
+        if isinstance(node, (ast.Compare, ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.Constant)):
             return self.read(node)
         number = len(self.branches)
         self.branches.append(Branch("", frozenset()))

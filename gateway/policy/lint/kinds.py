@@ -111,9 +111,9 @@ def _values(rule: Rule, use: Use, places: Sequence[Place]) -> Iterator[Problem]:
     """Written values that no tool's list of values has."""
     if not places or any(place.values is None for place in places):
         return
-    known = {value for place in places for value in place.values or () if isinstance(value, str | int | float)}
+    known = {value for place in places for value in place.values or () if isinstance(value, (str, int, float))}
     for value in use.values:
-        if value not in known and isinstance(value, str | int | float):
+        if value not in known and isinstance(value, (str, int, float)):
             names = [one for one in known if isinstance(one, str)]
             hint = did_you_mean(value, names) if isinstance(value, str) else f"known: {listed(map(str, known))}"
             message = f"`{use.text}` can never be `{value}` in what `{rule.tool.text}` matches: its schema lists others"

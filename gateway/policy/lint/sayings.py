@@ -53,7 +53,7 @@ def _of_node(text: str, node: ast.AST) -> Iterator[Saying]:
 
 
 def _of_pair(text: str, left: ast.expr, sign: ast.cmpop, right: ast.expr) -> Iterator[Saying]:
-    among = isinstance(sign, ast.In | ast.NotIn)
+    among = isinstance(sign, (ast.In, ast.NotIn))
     if not among or isinstance(literal_of(right), list):  # else a part of a text is asked for
         yield from _of_sides(text, left, right, ranked=isinstance(sign, _RANKS))
     if not among or _is_list(right) or _fact(right) == "lower":  # each part of a text in small letters is in them

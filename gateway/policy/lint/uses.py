@@ -63,7 +63,7 @@ def _pairs(text: str) -> tuple[Pair, ...]:
         sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
         for left, sign, right in zip(sides, getattr(node, "ops", ()), sides[1:], strict=False):
             if (steps := steps_of(left)) and (other := steps_of(right)):
-                among = isinstance(sign, ast.In | ast.NotIn)
+                among = isinstance(sign, (ast.In, ast.NotIn))
                 found.append(Pair(_source(text, left), steps, _source(text, right), other, among))
     return tuple(dict.fromkeys(found))
 
@@ -117,15 +117,15 @@ def _of_call(text: str, node: ast.Call, name: str) -> Iterator[Use]:
 
 
 def _of_pair(text: str, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Iterator[Use]:
-    if isinstance(op, ast.In | ast.NotIn):
+    if isinstance(op, (ast.In, ast.NotIn)):
         yield from _of_membership(text, left, right)
         return
     for one, other in ((left, right), (right, left)):
         wants = _types_of(other)
-        if isinstance(op, ast.Eq | ast.NotEq) and wants == {"null"}:
+        if isinstance(op, (ast.Eq, ast.NotEq)) and wants == {"null"}:
             wants = ANY  # a value of any kind answers
         value = literal_of(other)
-        equal = isinstance(op, ast.Eq | ast.NotEq) and value is not UNDECIDED and value is not None
+        equal = isinstance(op, (ast.Eq, ast.NotEq)) and value is not UNDECIDED and value is not None
         yield from _of_value(text, one, wants, _source(text, other), (value,) if equal else ())
 
 

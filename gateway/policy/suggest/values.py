@@ -94,7 +94,7 @@ def _below(path: str, values: list[Any]) -> Narrowed | None:
 
 def _free(path: str, values: list[Any]) -> Narrowed:
     """Only how long it may be, where it has a length."""
-    if all(isinstance(value, str | list) for value in values):
+    if all(isinstance(value, (str, list)) for value in values):
         longest = max(map(len, values))
         kind = "text" if all(type(value) is str for value in values) else "value"
         return Narrowed(f"len({path}) <= {longest}", f"any {kind} of up to {longest} in {path}{_seen(values)}")

@@ -264,7 +264,7 @@ def _own(steps: Steps, given: Mapping[Steps, Any]) -> Any:
     """No other request sees what is put into it."""
     value = given[steps]
     into = any(len(other) > len(steps) and other[: len(steps)] == steps for other in given)
-    return value.copy() if into and isinstance(value, list | dict) else value
+    return value.copy() if into and isinstance(value, (list, dict)) else value
 
 
 def _lengthened(args: dict[str, Any], steps: Steps, by: int, *, whole: bool) -> None:

@@ -95,9 +95,9 @@ def _comparison(node: ast.Compare) -> Iterator[Atom]:
     sides = [node.left, *node.comparators]
     known = [literal for side in sides for literal in _literals(side)]
     paths = [path for side in sides if (path := steps_of(_innermost(side)))]
-    contains = any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
+    contains = any(isinstance(op, (ast.In, ast.NotIn)) for op in node.ops)
     for side in sides:
-        if next(_literals(side), MISSING) is MISSING and not isinstance(side, ast.List | ast.Tuple):
+        if next(_literals(side), MISSING) is MISSING and not isinstance(side, (ast.List, ast.Tuple)):
             values = near(known) + (_containers(known) if contains and side is not sides[0] else [])
             values += _parts_of(sides[-1]) if contains and side is sides[0] else []
             yield from _under_functions(side, values or ([1, 2, "a", "b"] if len(paths) > 1 else []), paths)

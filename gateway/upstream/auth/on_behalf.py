@@ -167,4 +167,4 @@ class Assertion:
 
 def _seconds(body: Mapping[str, Any]) -> float:
     said = body.get("expires_in")
-    return float(said) if isinstance(said, int | float) and 0 < said < 1e9 else UNSAID
+    return float(said) if isinstance(said, (int, float)) and 0 < said < 1e9 else UNSAID

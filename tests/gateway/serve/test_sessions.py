@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ import mcp_types as types
 import pytest
 
 from gateway.call import Subject
+from gateway.clients import ClientRun
 from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Admitted, Cancelled, Denied, Failed, LimitsRaised, Queued, Returned
 from gateway.profile import Profile
@@ -76,8 +77,14 @@ def within(tmp_path: Path, scenario: Callable[[App, Sessions, Clock], Awaitable[
     asyncio.run(work())
 
 
+@contextlib.asynccontextmanager
+async def turned(sessions: Sessions, client: Client) -> AsyncIterator[ClientRun]:
+    with sessions.run(client) as turn:
+        yield turn.run or await turn.begun()
+
+
 async def run_id(sessions: Sessions, context: Any) -> str:
-    async with sessions.run(context) as run:
+    async with turned(sessions, context) as run:
         return run.run_id
 
 
@@ -173,7 +180,7 @@ def test_what_is_one_persons_is_never_anothers_whatever_it_is_called(tmp_path: P
             ids = [await run_id(sessions, context("same", asker=asker)) for asker in askers]
             assert len(set(ids)) == len(askers)
             assert ids == [await run_id(sessions, context("same", asker=asker)) for asker in askers]
-        async with sessions.run(modern("same", asker=bob)) as run:
+        async with turned(sessions, modern("same", asker=bob)) as run:
             assert run.subject == bob.subject
 
     within(tmp_path, scenario)
@@ -199,7 +206,7 @@ def test_a_modern_client_does_not_get_into_a_session_by_naming_it(tmp_path: Path
 def test_what_a_client_calls_itself_is_a_title_and_nothing_more(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, _clock: Clock) -> None:
         for name in ("role:admin", "x" * 5000, "\x1b[2J", ""):
-            async with sessions.run(modern(name)) as run:
+            async with turned(sessions, modern(name)) as run:
                 assert run.subject == Subject("user:ann", "acme")
         titles = [row.title for row in await app.store.run_rows()]
         assert not any("\x1b" in title or len(title) > 80 for title in titles)
@@ -224,7 +231,7 @@ def test_a_client_that_is_silent_for_long_has_gone(tmp_path: Path) -> None:
 
 def test_a_run_with_a_call_under_way_is_not_ended(tmp_path: Path) -> None:
     async def scenario(app: App, sessions: Sessions, clock: Clock) -> None:
-        async with sessions.run(modern("slow")) as run:
+        async with turned(sessions, modern("slow")) as run:
             clock.now = IDLE_SECONDS * 2
             await run_id(sessions, modern("new"))
             assert (await statuses(app))[run.run_id] == "running"
@@ -266,7 +273,7 @@ def test_a_run_that_was_lost_is_replaced(tmp_path: Path) -> None:
         lost = await run_id(sessions, modern())
         await app.store.append(lost, [Failed("lost", "the gateway was killed")], lease=None)
         with pytest.raises(IllegalEvent):
-            async with sessions.run(modern()) as run:
+            async with turned(sessions, modern()) as run:
                 await run.call("nothing", {})
         assert await run_id(sessions, modern()) != lost
 
@@ -277,7 +284,7 @@ def test_whose_run_a_person_has_ended_begins_anew_in_another_session_or_after_ha
     tmp_path: Path,
 ) -> None:
     async def call(sessions: Sessions, client: Client) -> str:
-        async with sessions.run(client) as run:
+        async with turned(sessions, client) as run:
             said = await run.call("nothing", {})
             assert isinstance(said, Denied)
             return said.why
@@ -287,7 +294,7 @@ def test_whose_run_a_person_has_ended_begins_anew_in_another_session_or_after_ha
             ended = await run_id(sessions, client)
             await app.store.append(ended, [Cancelled("user:bob", "enough")], lease=None)
             with contextlib.suppress(IllegalEvent):  # what is noted beside its calls
-                async with sessions.run(client) as run:
+                async with turned(sessions, client) as run:
                     await run.record([LimitsRaised({}, "user:ann")])
             for _ in range(3):
                 assert "user:bob has stopped it: enough" in await call(sessions, client)
@@ -347,10 +354,10 @@ def test_looking_opens_no_run(tmp_path: Path) -> None:
 
 def test_a_line_about_a_run_is_asked_of_the_run_that_the_client_has(tmp_path: Path) -> None:
     async def scenario(_app: App, sessions: Sessions, _clock: Clock) -> None:
-        async with sessions.run(modern()) as run:
+        async with turned(sessions, modern()) as run:
             run.taint()
-        assert (await sessions.viewer(modern()).place()).tainted
-        assert not (await sessions.viewer(modern("another")).place()).tainted
+        assert (await sessions.viewer(modern()).work()).place.tainted
+        assert not (await sessions.viewer(modern("another")).work()).place.tainted
 
     within(tmp_path, scenario)
 
@@ -360,8 +367,8 @@ def test_what_counts_is_when_somebody_last_showed_who_he_is(tmp_path: Path) -> N
         seen = []
         for since in (None, 100.0, 200.0, 150.0, None):
             asker = Asker(Subject("user:ann", "acme", since=since))
-            async with sessions.run(modern(asker=asker)) as run:
-                seen.append((await run.place()).subject.since)
+            async with turned(sessions, modern(asker=asker)) as run:
+                seen.append((await run.work()).place.subject.since)
         assert seen == [None, 100.0, 200.0, 200.0, 200.0]
 
     within(tmp_path, scenario)
