@@ -96,7 +96,8 @@ class Booking:
     async def _seen(self, claim: Claim) -> Claim:
         """With what is taken of its account. No more time is reserved than is left: so long the call may take."""
         name, since = claim.account.name, claim.account.proviso.since
-        taken = await (self.store.recent_spend(name) if since is None else self.store.spend_since(since))
+        known = self.store.known_spend(name) if since is None else None
+        taken = known or await (self.store.spend(name) if since is None else self.store.spend_since(since))
         if claim.amount.millis and claim.budget.limits.millis is not None:
             left = max(1, claim.budget.limits.millis - taken.millis)
             amount = replace(claim.amount, millis=min(claim.amount.millis, left))

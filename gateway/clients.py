@@ -349,7 +349,7 @@ class ClientRun(Shown):
 
     async def work(self) -> Work:
         """What its calls are part of. The reservation sees what others spent meanwhile."""
-        return self._work(await self._clients.store.recent_spend(run_account(self.run_id)))
+        return self._work(await self._clients.store.spend(run_account(self.run_id)))
 
     def _work(self, taken: Spend, *, hints: bool = True) -> Work:
         """With what is spent of its budget. Without `hints`, whoever answers says which name may have been meant."""

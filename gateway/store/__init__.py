@@ -286,13 +286,7 @@ class Store(Protocol):
         ...
 
     def known_spend(self, account: str) -> Spend | None:
-        """The same as of the last commit of this process, where that is known at once: what others have taken since is
-        seen by the next one.
-        """
-        ...
-
-    async def recent_spend(self, account: str) -> Spend:
-        """What is known at once, or else what is there."""
+        """As of this process's last commit, where known at once: what others took since is seen by the next one."""
         ...
 
     async def spend_since(self, first: str) -> Spend:

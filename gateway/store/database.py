@@ -127,9 +127,6 @@ class DatabaseStore(ABC):
         del account
         return None
 
-    async def recent_spend(self, account: str) -> Spend:
-        return self.known_spend(account) or await self.spend(account)
-
     async def spend_since(self, first: str) -> Spend:
         return Spend.from_json(dict(await self._rows(tx.SELECT_SINCE, first, last_of(first))))
 

@@ -354,12 +354,10 @@ class Supervisor:
         return self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
 
     @staticmethod
-    def _sent(
-        connection: Connection, tool: Tool | None, call: Call, errand: Errand, timeout: float
-    ) -> Awaitable[Outcome]:
-        mirrored = connection.mirrored(tool, call.arguments) if tool else {}
-        asked = connection.as_taken(wanted(call, errand.answers), tool, timeout)
-        return connection.forward(asked, mirrored, errand.meta, timeout, errand.caller)
+    def _sent(by: Connection, tool: Tool | None, call: Call, errand: Errand, timeout: float) -> Awaitable[Outcome]:
+        mirrored = by.mirrored(tool, call.arguments) if tool else {}
+        asked = by.as_taken(wanted(call, errand.answers), tool, timeout)
+        return by.forward(asked, mirrored, errand.meta, timeout, errand.caller)
 
     async def follow(self, asked: Wanted, errand: Errand) -> Outcome:
         """A request about a task, sent at most once."""

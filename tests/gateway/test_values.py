@@ -3,6 +3,9 @@
 import dataclasses
 from dataclasses import dataclass, field, replace
 
+import msgspec
+import pytest
+
 from gateway.budget import Spend
 from gateway.state import CallState, Run
 from gateway.values import changed, value
@@ -31,6 +34,55 @@ def test_it_equals_and_hashes_and_reads_as_a_frozen_one() -> None:
     assert one.a == 1
     assert [found.name for found in dataclasses.fields(Value)] == ["a", "b", "c"]
     assert Value.__slots__ == Frozen.__slots__
+
+
+@value(frozen=True, slots=True)
+class Plain:
+    """All its fields count alike."""
+
+    a: int
+    b: dict[str, int] = field(default_factory=dict)
+    c: "Plain | None" = None
+
+    @property
+    def twice(self) -> int:
+        return 2 * self.a
+
+
+@value(frozen=True, slots=True)
+class Further(Plain):
+    d: str = "d"
+
+
+def test_a_plain_one_is_made_in_c_and_does_what_a_dataclass_does() -> None:
+    one = Plain(1, c=Plain(a=2))
+    assert isinstance(one, msgspec.Struct)
+    assert repr(one) == "Plain(a=1, b={}, c=Plain(a=2, b={}, c=None))"
+    assert (Plain.__doc__, Plain.__module__, one.twice) == ("All its fields count alike.", __name__, 2)
+    assert (one == Plain(1, {}, Plain(2)), one == Plain(1), one == Further(1, {}, Plain(2))) == (True, False, False)
+    assert one.b is not Plain(1).b
+    assert replace(one, a=3) == Plain(3, c=Plain(2))
+    assert dataclasses.asdict(one) == {"a": 1, "b": {}, "c": {"a": 2, "b": {}, "c": None}}
+    assert [found.name for found in dataclasses.fields(Further)] == ["a", "b", "c", "d"]
+    assert repr(replace(Further(1), d="e")) == "Further(a=1, b={}, c=None, d='e')"
+    assert hash(Plain(1, ())) == hash(Plain(1, ()))  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        hash(one)
+    with pytest.raises(AttributeError):
+        one.a = 2  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Plain(b={})  # type: ignore[call-arg]
+    match Further(7, d="x"):
+        case Further(a, _, _, d):
+            assert (a, d) == (7, "x")
+
+
+def test_what_is_special_about_a_field_is_not_lost_with_a_base() -> None:
+    with pytest.raises(TypeError, match="would be lost"):
+
+        @value(frozen=True, slots=True)
+        class Special(Plain):
+            d: int = field(default=0, compare=False)
 
 
 def test_one_that_is_not_to_be_compared_is_itself() -> None:
