@@ -114,7 +114,7 @@ LIBRARIES: Mapping[str, Library] = {
     "jwt": Library("pyjwt", ("gateway.auth",)),
     "pydantic": Library("pydantic", ("gateway.config", "gateway.sdk", "gateway.upstream", "gateway.serve")),
     "pydantic_core": Library("pydantic", ("gateway.config",)),  # pydantic pins it
-    "msgspec": Library("msgspec", ("gateway.verbatim",)),
+    "msgspec": Library("msgspec", ("gateway.verbatim", "gateway.values")),
     "jsonschema": Library("jsonschema", ("gateway.schema", "gateway.bounded")),
     "referencing": Library("jsonschema", ("gateway.references",)),  # jsonschema pins it
     "idna": Library("idna", ("gateway.weburls",)),
