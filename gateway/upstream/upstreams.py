@@ -249,8 +249,9 @@ class Upstreams:
         offers = [offer for _, server in servers for offer in server.listing.offers]
         about = {name: server.listing.said for name, server in servers if server.missing is None}
         infos = {name: server.info for name, server in servers if server.info is not None}
+        unseen = tuple(tool for _, server in servers for tool in server.listing.unseen.values())
         built = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
-        return replace(built, servers=infos)
+        return replace(built, servers=infos, unseen=unseen)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()
