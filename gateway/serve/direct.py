@@ -114,18 +114,15 @@ class Direct:
         if key in self._calls:
             await answer_json(send, 400, dumped({"jsonrpc": "2.0", "id": message["id"], "error": _TAKEN}))
             return
-        with self._answering(key, Underway(None)):
-            await self._hand_on(posted, scope, receive, send)
-        if posted.verb == "DELETE" and session is not None and not self._handshakes.knows(session):
+        if posted.verb == "DELETE" and session is not None and self._handshakes.owner(session) in (None, asker):
             self._end(asker, session)
-
-    async def _hand_on(self, posted: Posted, scope: Scope, receive: Receive, send: Send) -> None:
-        answering = Answering(send, posted.message)
-        try:
-            await self._seats.hand_on(posted, scope, receive, answering.send)
-        except asyncio.CancelledError:  # the gateway ends: a client who calls it off is answered there
-            if not await answering.ended():
-                raise
+        answering = Answering(send, message)
+        with self._answering(key, answering):
+            try:
+                await self._seats.hand_on(posted, scope, receive, answering.send)
+            except asyncio.CancelledError:  # the gateway ends: a client who calls it off is answered there
+                if not await answering.ended():
+                    raise
 
     async def _directly(self, plain: Plain, receive: Receive, send: Send) -> None:
         watch = _Watch(receive, self._deadlines)
@@ -171,7 +168,7 @@ class Direct:
             del self._calls[key]
 
     def _end(self, asker: Asker, session: str) -> None:
-        """It is closed: what is under way in it is called off."""
+        """It is about to be closed: what is under way in it is called off."""
         for key, underway in list(self._calls.items()):
             if key[:2] == (asker, session):
                 underway.cancel()
