@@ -20,6 +20,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     aliases         in which ways a URI can be read
     apps            what tools say of their user interfaces
     uris            which server a URI means
+    links           what a result links to, as its client knows it
     catalogue       all that every server offers, as one immutable value
     budget          limits, spend, prices: arithmetic
     cron            when a schedule fires

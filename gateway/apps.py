@@ -33,7 +33,7 @@ def for_models(definition: JsonObject) -> bool:
 
 
 def renamed(definition: JsonObject, exposed: Callable[[str], str]) -> JsonObject:
-    """The definition with each of them as it is exposed; itself where all are exposed as they are."""
+    """The definition, or a result, with each of them as it is exposed; itself where all are exposed as they are."""
     others = {uri: other for uri in named(definition) if (other := exposed(uri)) != uri}
     if not others:
         return definition

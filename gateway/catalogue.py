@@ -32,7 +32,8 @@ class Catalogue:
     there why nobody may see or call them; `findings` is what deceives in a definition, by path, or by the name of a
     server that can be taken for another. Both know what is no tool by its label (`Offer.label`; `ABOUT` behind the
     server's name for its instructions, which are not in `about` while they are held). Which server a URI means is the
-    affair of `uris`.
+    affair of `uris`. The `unseen` ones are listed tools whose schemas are still to be looked at: they are not there
+    yet, but pinned like those that are.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Catalogue:
     prompt_names: Mapping[str, str] = field(default_factory=dict)
     uris: Uris = field(default_factory=Uris)
     about: Mapping[str, About] = field(default_factory=dict)
+    unseen: Sequence[Tool] = ()
 
     @classmethod
     def of(  # noqa: PLR0913 - a catalogue has this many parts

@@ -41,6 +41,7 @@ from gateway.events import Admitted, Event, Held, Returned
 from gateway.extracts import extract
 from gateway.fulfilment import fulfilled
 from gateway.hearing import discreet, overheard
+from gateway.links import linked_state
 from gateway.pipeline import CallResult
 from gateway.redeeming import Redeeming
 from gateway.results import afar, unforged
@@ -127,7 +128,7 @@ class Following:
                 inquiry.run.taint()
             events = [replace(recorded, event=self._kept(recorded.event, verdict, approval)) for recorded in events]
         known = [replace(recorded, event=inquiry.told(recorded.event)) for recorded in events]
-        return told(approval, known, self._store.now())
+        return _linked(told(approval, known, self._store.now()), approval, inquiry.run)
 
     async def update(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """Brings the client's answers to the server of a task. The acknowledgement, within the duties of its call."""
@@ -199,7 +200,8 @@ class Following:
             state = signed_result(task.call.server, named(outcome.result, task.id))
         except Misleading as error:
             return Refused(_INTERNAL_ERROR, str(error))
-        return altered({**state, "resultType": "complete"}, state)  # some servers call it a `task` here, too
+        state = altered({**state, "resultType": "complete"}, state)  # some servers call it a `task` here, too
+        return _linked(state, task, inquiry.run)
 
     async def _ended(self, task: Task, outcome: Outcome | None) -> None:
         """Records the outcome in the run of the call, once, whoever sees it first."""
@@ -272,6 +274,10 @@ class Following:
 def _is_of(task: Approval | Task, run: ClientRun) -> bool:
     """Whether it is this subject's, and within the part of the catalogue that is there for this run."""
     return task.call.subject == run.subject and run.profile.holds(task.path)
+
+
+def _linked(state: JsonObject, task: Approval | Task, run: ClientRun) -> JsonObject:
+    return linked_state(state, task.path.partition("/")[0], run.catalogue.uris)
 
 
 def _as_said(outcome: Outcome) -> Unfollowed:

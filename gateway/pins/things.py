@@ -58,8 +58,9 @@ def thing_of(offered: Tool | Offer) -> Thing:
 
 
 def things(catalogue: Catalogue) -> Iterator[Thing]:
-    """All that is there, in no order."""
+    """All that is listed, in no order."""
     yield from map(thing_of, catalogue.tools.values())
+    yield from map(thing_of, catalogue.unseen)
     yield from map(thing_of, catalogue.prompts.values())
     yield from map(thing_of, catalogue.resources.values())
     yield from (thing_of(template) for _, template in catalogue.templates)

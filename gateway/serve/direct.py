@@ -114,13 +114,13 @@ class Direct:
         if key in self._calls:
             await answer_json(send, 400, dumped({"jsonrpc": "2.0", "id": message["id"], "error": _TAKEN}))
             return
-        with self._answering(key, Underway(None)):
-            await self._hand_on(posted, scope, receive, send)
-        if posted.verb == "DELETE" and session is not None and not self._handshakes.knows(session):
+        if posted.verb == "DELETE":
             self._end(asker, session)
+        answering = Answering(send, message)
+        with self._answering(key, answering):
+            await self._hand_on(posted, scope, receive, answering)
 
-    async def _hand_on(self, posted: Posted, scope: Scope, receive: Receive, send: Send) -> None:
-        answering = Answering(send, posted.message)
+    async def _hand_on(self, posted: Posted, scope: Scope, receive: Receive, answering: Answering) -> None:
         try:
             await self._seats.hand_on(posted, scope, receive, answering.send)
         except asyncio.CancelledError:  # the gateway ends: a client who calls it off is answered there
@@ -170,8 +170,10 @@ class Direct:
         finally:
             del self._calls[key]
 
-    def _end(self, asker: Asker, session: str) -> None:
-        """It is closed: what is under way in it is called off."""
+    def _end(self, asker: Asker, session: str | None) -> None:
+        """It is about to be closed, if it is his: what is under way in it is called off."""
+        if session is None or self._handshakes.owner(session) not in (None, asker):
+            return
         for key, underway in list(self._calls.items()):
             if key[:2] == (asker, session):
                 underway.cancel()

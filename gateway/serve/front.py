@@ -38,6 +38,8 @@ LISTS = frozenset({"tools/list", "prompts/list", "resources/list", "resources/te
 class Behind(Sources, Servers, Protocol):
     """The servers behind us, as far as the front needs them beside the pipeline."""
 
+    async def freshen(self, method: str, among: Callable[[str], bool]) -> None: ...
+
 
 class Front:
     """Params are a request's, validated by whoever took it in. Raises MCPError for what the protocol has an error for,
@@ -61,7 +63,8 @@ class Front:
         self._plain: dict[str, bool] = {}  # by the name that clients use, of the tools that are there
         self._unsubscribe = sources.subscribe(self._plain.clear)
         self.changes = Changes(sources, sessions.clients.policy)
-        self.lists = Lists(sessions)
+        self._freshen = sources.freshen
+        self.lists = Lists(sessions, self._ready)
 
     async def close(self) -> None:
         self._unsubscribe()
@@ -80,10 +83,15 @@ class Front:
         """One of LISTS: what this subject may use; and which servers are missing, because a short list looks whole."""
         if params.get("cursor") is not None:
             raise MCPError(types.INVALID_PARAMS, "There is one page, and no cursor")
-        await self._sessions.clients.policy.settled()
+        await self._ready(method, client)
         viewer = self.viewer(client)
         found, things = _list(method, viewer)
         return told(found, hint_of(method, things, viewer.catalogue), viewer)
+
+    async def _ready(self, method: str, client: Client) -> None:
+        """Before a list is told: the policy is the one in force, and the list no older than its servers let it be."""
+        await self._sessions.clients.policy.settled()
+        await self._freshen(method, client.asker.profile.may_serve)
 
     def ask(self, method: str, request: Request) -> Coroutine[Any, Any, Answer]:
         """One of `kinds.KINDS`: it goes to a server, if the policy lets it. May raise before it is awaited."""

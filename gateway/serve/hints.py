@@ -2,7 +2,7 @@
 
 A list of ours is made of those of several servers: it is true for no longer than each of theirs, and that time runs
 from when we had it. What we add to that is told at once to those who listen; whoever does not finds it when the time is
-over.
+over. Then the servers are asked anew (`upstream.renewing`).
 """
 
 import time

@@ -1,6 +1,5 @@
 """The four kinds of requests that go on to a server: how each is made, and how its answer is told. A table."""
 
-import operator
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from gateway.call import JsonObject
 from gateway.catalogue import Catalogue
 from gateway.clients import ClientRun, Exchange
+from gateway.links import linked, uri_of
 from gateway.pipeline import CallResult
 from gateway.serve import replies
 from gateway.serve.replies import ServerError
@@ -58,23 +58,12 @@ def _resource_path(catalogue: Catalogue, params: JsonObject) -> str:
     return found.path if found else str(params["uri"])
 
 
-def _linked(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
-    """A tool's result, with links to resources by which the client can read them."""
-    content, uris = result.get("content"), catalogue.uris
-    if not uris.shared or not isinstance(content, list):
-        return result
-    server = catalogue.resolve(params["name"]).partition("/")[0]
-    told = [_link(one, lambda uri: uris.exposed(server, uri)) for one in content]
-    return result if all(map(operator.is_, told, content)) else altered({**result, "content": told}, result)
+def _by_tool(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
+    return linked(result, catalogue.resolve(params["name"]).partition("/")[0], catalogue.uris)
 
 
-def _link(one: Any, exposed: Callable[[str], str]) -> Any:
-    """A block of content: itself, unless it is a resource, or a link to one, of another name."""
-    if (uri := _uri(one)) is not None:
-        return one if (known := exposed(uri)) == uri else {**one, "uri": known}
-    within = one.get("resource") if isinstance(one, dict) else None
-    told = _link(within, exposed) if _uri(within) is not None else within
-    return one if told is within else {**one, "resource": told}
+def _by_prompt(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
+    return linked(result, catalogue.resolve_prompt(params["name"]).partition("/")[0], catalogue.uris)
 
 
 def _as_known(catalogue: Catalogue, params: JsonObject, answer: JsonObject) -> JsonObject:
@@ -82,17 +71,12 @@ def _as_known(catalogue: Catalogue, params: JsonObject, answer: JsonObject) -> J
     found = catalogue.route(params["uri"])
     if found is None or not isinstance(contents := answer.get("contents"), list):
         return answer
-    own = {uri for one in contents if (uri := _uri(one))}
+    own = {uri for one in contents if (uri := uri_of(one))}
     known = {uri: catalogue.uris.exposed(found.server, uri) for uri in own} | {found.name: params["uri"]}
     if all(known[uri] == uri for uri in own):
         return answer
-    told = [{**one, "uri": known[uri]} if (uri := _uri(one)) else one for one in contents]
+    told = [{**one, "uri": known[uri]} if (uri := uri_of(one)) else one for one in contents]
     return altered({**answer, "contents": told}, answer)
-
-
-def _uri(content: Any) -> str | None:
-    uri = content.get("uri") if isinstance(content, dict) else None
-    return uri if isinstance(uri, str) else None
 
 
 def _no_tool(run: ClientRun, params: JsonObject) -> Answer:
@@ -117,7 +101,7 @@ KINDS: Mapping[str, Kind] = {
             replies.reply,
             _no_tool,
             may_be_task=True,
-            named=_linked,
+            named=_by_tool,
         ),
         Kind(
             "resources/read",
@@ -133,6 +117,7 @@ KINDS: Mapping[str, Kind] = {
             _get,
             replies.answer,
             lambda _run, params: replies.not_found("prompt", params["name"]),
+            named=_by_prompt,
         ),
         Kind("completion/complete", lambda _known, _params: "", _complete, replies.answer, _no_reference, False),
     )

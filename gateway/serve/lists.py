@@ -6,7 +6,7 @@ out of the ordinary goes to the SDK's application, as it does with calls (`direc
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -61,11 +61,11 @@ class _Times:
 
 class Lists:
     """`tools` is what `Front.listed` says to `tools/list`, within the envelope, as the JSON of a result: in parts, for
-    half a megabyte that is kept is not copied to be sent.
+    half a megabyte that is kept is not copied to be sent. `ready` is waited for before a list is told to somebody.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, sessions: Sessions, ready: Callable[[str, Client], Awaitable[None]]) -> None:
+        self._sessions, self._ready = sessions, ready
         self._times: _Times | None = None
         self._seen: dict[Asker, tuple[str, ...]] = {}  # the names that he sees
         self._joined: OrderedDict[tuple[str, ...], _Joined] = OrderedDict()  # the one that was asked for last is last
@@ -78,7 +78,7 @@ class Lists:
         found = _plain(head, message, handshakes) if message.get("method") == "tools/list" else None
         if found is None:
             return None
-        await self._sessions.clients.policy.settled()
+        await self._ready("tools/list", found[0])
         before, tools, after = self.tools(*found, stamp)
         return b'{"jsonrpc":"2.0","id":%b,"result":%b' % (dumped(message["id"]), before), tools, after + b"}"
 

@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from gateway.serve.signals import Bounded, as_it_is, on_stop
 from gateway.serve.strict import Malformed, read_any
+from gateway.serve.underway import ENDED
 from gateway.serve.written import line
 
 __all__ = ["serve_stdio"]
@@ -29,6 +30,7 @@ __all__ = ["serve_stdio"]
 MAX_LINE = 64 * 1024 * 1024
 GRACE_SECONDS = 5.0  # for the answers to what was asked before stdin ended
 SIGNAL_SECONDS = 1.0  # the same after a signal: clients send it two seconds before they kill
+LAST_SECONDS = 0.5  # to tell who still waits then that no answer comes
 
 log = logging.getLogger("toolgate.serve")
 
@@ -44,16 +46,16 @@ async def serve_stdio(
     """Serves until stdin ends, or stdout is closed, or SIGINT or SIGTERM comes.
 
     What was asked before stdin ended has `grace` seconds to be answered, before a signal a second at most; `ending` is
-    called then, for what would last. A second signal ends it at once.
+    called then, for what would last. Who still waits after that is told the end. A second signal ends it at once.
     """
     options = server.create_initialization_options()
-    owed = _Owed(grace, ending)
     async with _wire() as (reader, write), anyio.create_task_group() as group:
-        with _on_signal(owed, group.cancel_scope.cancel, bounded):
+        owed, end = _Owed(grace, ending, write), group.cancel_scope.cancel
+        with _on_signal(owed, end, bounded):
             to_server, received = anyio.create_memory_object_stream[SessionMessage | Exception](0)
             sent, from_server = anyio.create_memory_object_stream[SessionMessage](0)
-            group.start_soon(_read, reader, write, to_server, owed)
-            group.start_soon(_write, from_server, write, owed, group.cancel_scope.cancel)
+            group.start_soon(_read, reader, to_server, owed, end)
+            group.start_soon(_write, from_server, owed, end)
             await server.run(received, sent, options)
 
 
@@ -80,11 +82,15 @@ def _on_signal(owed: "_Owed", end: Callable[[], None], bounded: Bounded) -> Iter
 
 
 class _Owed:
-    """The requests that have no answer yet, and how many seconds they have when no more will come."""
+    """The requests that have no answer yet, and how many seconds they have when no more will come. `write` is to their
+    client.
+    """
 
-    def __init__(self, grace: float, ending: Callable[[], None]) -> None:
-        self._grace, self._ending = grace, ending
+    def __init__(self, grace: float, ending: Callable[[], None], write: Write) -> None:
+        self._grace, self._ending, self.write = grace, ending, write
         self._ids: set[Any] = set()
+        self._told: set[Any] = set()  # that no answer comes
+        self._answering: Any = None  # whose answer is being written
         self._paid = asyncio.Event()
         self._paid.set()
 
@@ -100,24 +106,45 @@ class _Owed:
         elif message.method == "notifications/cancelled":
             self._forget((message.params or {}).get("requestId"))
 
-    def answered(self, message: Any) -> None:
-        if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)):
-            self._forget(message.id)
+    async def say(self, message: Any) -> None:
+        """Anything that the server says, but no second answer to a request. Raises OSError."""
+        request_id = message.id if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) else None
+        if request_id in self._told:
+            return
+        self._answering = request_id
+        await self.write(line(message) + b"\n")
+        self._answering = None
+        if request_id is not None:
+            self._forget(request_id)
 
     def _forget(self, request_id: Any) -> None:
         self._ids = {one for one in self._ids if one != request_id}
         if not self._ids:
             self._paid.set()
 
-    async def all_answered(self, most: float = float("inf")) -> None:
-        """Returns when nothing is owed any more, or the time is over: that of the grace, at most so many seconds."""
+    async def all_answered(self, most: float = float("inf")) -> bool:
+        """Whether nothing is owed any more before the time is over: that of the grace, at most so many seconds. Else
+        who waits is told the end.
+        """
         self._ending()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(min(self._grace, most)):
                 await self._paid.wait()
+        except TimeoutError:
+            await self._tell_the_end()
+            return False
+        return True
+
+    async def _tell_the_end(self) -> None:
+        """As over HTTP (`underway`). Who does not read it is not waited for."""
+        self._told = self._ids - {self._answering}
+        said = [json.dumps({"jsonrpc": "2.0", "id": each, "error": ENDED}).encode() + b"\n" for each in self._told]
+        with suppress(TimeoutError, OSError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await self.write(b"".join(said))
 
 
-async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed: _Owed) -> None:
+async def _read(reader: asyncio.StreamReader, to_server: Any, owed: _Owed, end: Callable[[], None]) -> None:
     async with to_server:
         while said := await _line(reader):
             if not said.strip():
@@ -128,10 +155,11 @@ async def _read(reader: asyncio.StreamReader, write: Write, to_server: Any, owed
                     owed.asked(message)
             except Malformed as error:
                 with suppress(OSError):  # whoever reads no answers is found to be gone by the next real one
-                    await write(json.dumps(error.answer).encode() + b"\n")
+                    await owed.write(json.dumps(error.answer).encode() + b"\n")
                 continue
             await to_server.send(SessionMessage(message))
-        await owed.all_answered()
+        if not await owed.all_answered():
+            end()
 
 
 def _message(line: bytes) -> types.JSONRPCMessage:
@@ -150,15 +178,14 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         return b""
 
 
-async def _write(from_server: Any, write: Write, owed: _Owed, client_gone: Callable[[], None]) -> None:
+async def _write(from_server: Any, owed: _Owed, client_gone: Callable[[], None]) -> None:
     async with from_server:
         async for outgoing in from_server:
             try:
-                await write(line(outgoing.message) + b"\n")
+                await owed.say(outgoing.message)
             except OSError:
                 client_gone()
                 return
-            owed.answered(outgoing.message)
 
 
 @asynccontextmanager

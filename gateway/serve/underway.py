@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.serve.asgi import Message, Send, answer_json, dumped
 from gateway.serve.replies import IN_DOUBT
+from gateway.verbatim import read
 
 __all__ = ["CANCELLED", "ENDED", "MOST_ALONE", "Answering", "Underway"]
 
@@ -45,12 +46,20 @@ class Underway:
             self.alone.add(self)
 
 
-class Answering:
-    """`send`, for a request that somebody else answers: it knows how far that has come."""
+class Answering(Underway):
+    """`send`, for a request that the SDK's application answers: it knows how far that has come. A stream that ends
+    without an answer, because its session does, ends with that of a request that was called off.
+    """
 
     def __init__(self, send: Send, message: Mapping[str, Any]) -> None:
+        super().__init__(None)
         self._send, self._id = send, message.get("id") if "method" in message else None
         self._begun = self._whole = self._streams = False
+        self._last = b""  # the event that was sent last
+
+    def cancel(self) -> None:
+        """The SDK's application is told by somebody else, and stops."""
+        self.cancelled = True
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -58,15 +67,33 @@ class Answering:
             self._streams = dict(message["headers"]).get(b"content-type", b"").startswith(b"text/event-stream")
         else:
             self._whole = not message.get("more_body", False)
+            if self._whole and self._streams and self.cancelled and not message.get("body"):
+                message = {**message, "body": self._word(CANCELLED)}
+            self._last = message.get("body") or self._last
         await self._send(message)
 
     async def ended(self) -> bool:
         """Tells the client that no answer comes, because the gateway ends; False where that can't be said any more."""
         if self._id is None or self._whole or (self._begun and not self._streams):
             return False
-        error = dumped({"jsonrpc": "2.0", "id": self._id, "error": ENDED})
         if not self._begun:
-            await answer_json(self._send, 200, error)
-            return True
-        await self._send({"type": "http.response.body", "body": b"event: message\r\ndata: %b\r\n\r\n" % error})
+            await answer_json(self._send, 200, self._response(ENDED))
+        else:
+            await self._send({"type": "http.response.body", "body": self._word(ENDED)})
         return True
+
+    def _word(self, error: Mapping[str, Any]) -> bytes:
+        """The event with which a stream ends; nothing, if the last one was the answer."""
+        return b"" if _answers(self._last, self._id) else b"event: message\r\ndata: %b\r\n\r\n" % self._response(error)
+
+    def _response(self, error: Mapping[str, Any]) -> bytes:
+        return dumped({"jsonrpc": "2.0", "id": self._id, "error": error})
+
+
+def _answers(event: bytes, request_id: Any) -> bool:
+    """Whether this event, as we write them, is the response to this request."""
+    try:
+        said = read(b"".join(line[6:] for line in event.splitlines() if line.startswith(b"data: ")))
+    except ValueError:
+        return False
+    return isinstance(said, dict) and "method" not in said and said.get("id") == request_id

@@ -62,6 +62,10 @@ class Listing:
         """What the server says of itself; not for how long its lists are true while more may come."""
         return self.about if self.whole and not self.unseen else replace(self.about, hints={})
 
+    def followed_by(self, other: "Listing") -> "Listing":
+        """What was listed next: where nothing differs, the very same things, for as long as it says of them now."""
+        return replace(self, about=other.about) if other == self else other
+
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""

@@ -5,6 +5,7 @@ until their turn has come.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 
 from gateway.upstream.connection import Connection
@@ -12,8 +13,9 @@ from gateway.upstream.listing import Listing, list_everything, patience
 from gateway.upstream.reasons import shown
 from gateway.upstream.spec import ServerSpec, Transport
 from gateway.upstream.usable import AT_FIRST, NOT_YET, Usable, usable_among
+from gateway.upstream.watching import background
 
-__all__ = ["listed", "look_on", "looked_at", "looked_at_all", "looked_on"]
+__all__ = ["listed", "looked_at", "looked_at_all", "looked_on", "looking_on"]
 
 
 async def listed(connection: Connection, spec: ServerSpec) -> Listing:
@@ -40,8 +42,14 @@ async def looked_on(listing: Listing, transport: Transport | None = None) -> Lis
     return replace(_told(replace(listing, rejected=rejected), found, transport), unseen={})
 
 
-async def look_on(listing: Listing, transport: Transport, adopt: Callable[[Listing], None]) -> None:
-    """The same, for whoever does not wait for it."""
+def looking_on(
+    listing: Listing, transport: Transport, adopt: Callable[[Listing], None]
+) -> AbstractAsyncContextManager[None]:
+    """While this lasts, the same is done for whoever does not wait for it."""
+    return background(_look_on(listing, transport, adopt)) if listing.unseen else nullcontext()
+
+
+async def _look_on(listing: Listing, transport: Transport, adopt: Callable[[Listing], None]) -> None:
     adopt(await looked_on(listing, transport))
 
 

@@ -79,8 +79,6 @@ class SafeTransport(httpx2.AsyncBaseTransport):
             return await self._elsewhere(request, response)
         if request.method == "POST" and response.status_code >= 400:
             return await self._explained(request, response)
-        if _is_short_json(request, response) and (asked := _asked(request.content)) is not None:
-            return await self._checked(request, response, asked)
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
         response.stream = _SafeStream(_stream(response), None if streamed else self._ceiling)
         return response
@@ -128,41 +126,8 @@ class SafeTransport(httpx2.AsyncBaseTransport):
             return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
         return _json_rpc(request, of_status(response.status_code))
 
-    async def _checked(self, request: httpx2.Request, response: httpx2.Response, asked: int | str) -> httpx2.Response:
-        """One that answers another request answers nobody, and whoever asked would not hear of it."""
-        answer = _answer_in(await _read(response), asked)
-        if answer is None:
-            return _json_rpc(request, transport_error("in_doubt", "the answer is not the response to this request"))
-        headers = {**response.headers, "content-length": str(len(answer))}
-        return httpx2.Response(response.status_code, headers=headers, content=answer, request=request)
-
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-def _is_short_json(request: httpx2.Request, response: httpx2.Response) -> bool:
-    said = response.headers
-    length = said.get("content-length", "")
-    short = length.isdigit() and int(length[:20]) <= ERROR_BODY and "content-encoding" not in said
-    return request.method == "POST" and short and said.get("content-type", "").startswith("application/json")
-
-
-def _asked(body: bytes) -> int | str | None:
-    """The id of a request; None for what has no answer."""
-    message = wire.read(body) if len(body) <= ERROR_BODY else {}
-    asked = message.get("id") if "method" in message else None
-    return asked if isinstance(asked, (int, str)) else None
-
-
-def _answer_in(body: bytes, request_id: int | str) -> bytes | None:
-    """The answer to this request, if it is one. An error without an id gets it: the SDK gives it to nobody else."""
-    try:
-        message = wire.read(body)
-        if not wire.is_response(message, request_id):
-            return None
-        return body if message.get("id") is not None else wire.dump({**message, "id": request_id})
-    except ValueError:
-        return None
 
 
 def _read_timeout(request: httpx2.Request) -> float | None:

@@ -1,4 +1,5 @@
-"""The SDK's client for Streamable HTTP, whose answers keep their text: its own reads them into models, which copy.
+"""The SDK's client for Streamable HTTP, whose answers keep their text: its own reads them into models, which copy. What
+is posted in return to a request is its answer, or none: an error without an id is, and what answers another one is not.
 
 Sessions, streams that go on where they broke off, and what a server says before it answers are the SDK's. Its way to
 open a client is written out here, because it leaves no room for another transport than its own.
@@ -17,6 +18,7 @@ from mcp.shared._context_streams import create_context_streams
 from mcp.shared.message import SessionMessage
 
 from gateway.upstream import wire
+from gateway.upstream.outcomes import transport_error
 
 __all__ = ["streamable"]
 
@@ -47,11 +49,11 @@ class _Transport(StreamableHTTPTransport):
     async def _handle_json_response(
         self, response: httpx2.Response, read_stream_writer: Any, *, request_id: types.RequestId
     ) -> None:
-        found = _message(await _body(response))
+        found = _message(await _body(response), request_id)
         if found is None:
             await super()._handle_json_response(response, read_stream_writer, request_id=request_id)
         else:
-            await read_stream_writer.send(SessionMessage(found))
+            await read_stream_writer.send(SessionMessage(_as_answer(found, request_id)))
 
     async def _handle_sse_event(
         self,
@@ -60,11 +62,12 @@ class _Transport(StreamableHTTPTransport):
         original_request_id: types.RequestId | None = None,
         resumption_callback: Callable[[str], Awaitable[None]] | None = None,
     ) -> bool:
-        found = _message(sse.data.encode(errors="replace")) if sse.event == "message" else None
+        said = sse.data.encode(errors="replace")
+        found = _message(said, original_request_id) if sse.event == "message" else None
         if not isinstance(found, (types.JSONRPCResponse, types.JSONRPCError)):
             return await super()._handle_sse_event(sse, read_stream_writer, original_request_id, resumption_callback)
         if original_request_id is not None:
-            found.id = original_request_id
+            found = _as_answer(found, original_request_id)
         await read_stream_writer.send(SessionMessage(found))
         if sse.id and resumption_callback is not None:
             await resumption_callback(sse.id)
@@ -79,8 +82,16 @@ async def _body(response: httpx2.Response) -> bytes:
         return b""
 
 
-def _message(text: bytes) -> types.JSONRPCMessage | None:
+def _message(text: bytes, asked: types.RequestId | None) -> types.JSONRPCMessage | None:
     try:
-        return wire.message(text)
+        return wire.message(text, asked)
     except ValueError:
         return None
+
+
+def _as_answer(said: types.JSONRPCMessage, asked: types.RequestId) -> types.JSONRPCResponse | types.JSONRPCError:
+    """Else nobody would ever hear of it, or another one's caller."""
+    if isinstance(said, (types.JSONRPCResponse, types.JSONRPCError)) and said.id == asked:
+        return said
+    error = transport_error("in_doubt", "the answer is not the response to this request")
+    return types.JSONRPCError(jsonrpc="2.0", id=asked, error=error)

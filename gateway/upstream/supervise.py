@@ -24,11 +24,12 @@ from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.given import Errand, Public
 from gateway.upstream.listing import Listing
-from gateway.upstream.looking import listed, look_on, looked_at
+from gateway.upstream.looking import listed, looked_at, looking_on
 from gateway.upstream.meeting import meet
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
+from gateway.upstream.renewing import Renewal
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
 from gateway.upstream.statuses import explained
 from gateway.upstream.waiting import Backoff, Later, Pace, set_within, unless
@@ -71,6 +72,7 @@ class Supervisor:
         self.carrier: Carrier | None = None  # who it is to the server, once it has tried to connect
         self.was_ready = False
         self.refused = False  # the server said no to the handshake
+        self.renewal = Renewal(self.relist)
         self._reaper = reaper
         self._changed, self._updated, self._stirred = changed, updated, public.stirred if public else stirred
         self._capabilities, self._public = capabilities or {}, public
@@ -227,12 +229,13 @@ class Supervisor:
         later.note(well=self.listing.whole or self._public is not None)
         with contextlib.closing(later):
             while link.lost is None:
-                async with self._looking_on(transport):
+                async with looking_on(Listing() if self._public else self._listed, transport, self.adopt):
                     await link.wake.wait()
                 link.wake.clear()
                 if link.stale and link.lost is None:
                     kinds, before = link.taken(named=self._public is None), self._listed
                     later.note(well=await unless(link.gone, self._refresh(connection, transport)) is True)
+                    self.renewal.over()
                     if self._listed == before:  # told although nothing differs: a prompt may say something else now
                         self._stirred(kinds - echoed)
                     await asyncio.sleep(CALM)
@@ -261,15 +264,11 @@ class Supervisor:
 
     def adopt(self, listing: Listing) -> None:
         """What the server offers from now on."""
-        changed, self._listed = listing != self._listed, listing
-        if changed:
+        before, self._listed = self._listed, self._listed.followed_by(listing)
+        if self._listed != before or self._listed.said.hints != before.said.hints:
             self._changed()
         if listing.unseen and self._connection is not None:
             self._connection.link.wake.set()
-
-    def _looking_on(self, transport: Transport) -> contextlib.AbstractAsyncContextManager[None]:
-        wanting = self._public is None and self._listed.unseen
-        return background(look_on(self._listed, transport, self.adopt)) if wanting else contextlib.nullcontext()
 
     # ---- resources that somebody subscribed to
 

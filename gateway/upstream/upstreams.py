@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +16,7 @@ from gateway.call import Call, JsonObject, Outcome, Subject, Unsent
 from gateway.caller import NOBODY, Caller, asks
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
+from gateway.offer import UNHINTED
 from gateway.task import Task
 from gateway.upstream.eras import Eras
 from gateway.upstream.given import Errand, Public
@@ -150,6 +152,16 @@ class Upstreams:
         if server in self._servers:
             self._servers[server].wake()
 
+    async def freshen(self, method: str, among: Callable[[str], bool]) -> None:
+        """Has such a list asked for anew where a server's word on it is over, and waits a little for that. `among` says
+        of a server whether it matters.
+        """
+        now = time.monotonic()
+        hints = [(one, one.listing.said.hints.get(method, UNHINTED)) for one in self._servers.values() if one.available]
+        over = [(one, hint.until) for one, hint in hints if UNHINTED.until < hint.until <= now and among(one.spec.name)]
+        if over:
+            await asyncio.gather(*(one.renewal.wait(until) for one, until in over))
+
     async def follow(
         self, task: Task, method: str, *, meta: JsonObject, caller: Caller, answers: JsonObject | None = None
     ) -> Outcome:
@@ -249,8 +261,9 @@ class Upstreams:
         offers = [offer for _, server in servers for offer in server.listing.offers]
         about = {name: server.listing.said for name, server in servers if server.missing is None}
         infos = {name: server.info for name, server in servers if server.info is not None}
+        unseen = tuple(tool for _, server in servers for tool in server.listing.unseen.values())
         built = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
-        return replace(built, servers=infos)
+        return replace(built, servers=infos, unseen=unseen)
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()

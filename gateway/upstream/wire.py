@@ -63,12 +63,16 @@ def read(data: Data) -> Any:
         raise ValueError("nested too deeply") from None
 
 
-def message(data: Data) -> types.JSONRPCMessage:
-    """A JSON-RPC message. A result, and what stands in an error, keep their text, if they can. Raises ValueError when
-    it is none.
+def message(data: Data, asked: int | str | None = None) -> types.JSONRPCMessage:
+    """A JSON-RPC message. A result, and what stands in an error, keep their text, if they can. An error without an id
+    has that of the only request that it can be about, if there is one. Raises ValueError when it is none.
     """
-    response = _response(data)
-    return types.jsonrpc_message_adapter.validate_python(answer(data), by_name=False) if response is None else response
+    if (response := _response(data)) is not None:
+        return response
+    said = answer(data)
+    if asked is not None and isinstance(said, dict) and "error" in said and said.get("id") is None:
+        said["id"] = asked
+    return types.jsonrpc_message_adapter.validate_python(said, by_name=False)
 
 
 def _response(data: Data) -> types.JSONRPCResponse | None:

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from gateway.call import Subject
+from gateway.caller import nobody
+from gateway.following import Following, Inquiry
 from gateway.profile import WHOLE, Profile
 from gateway.serve.asking import Asker
 from gateway.serve.callers import Quiet
 from gateway.serve.exchanges import Request
 from gateway.serve.sessions import Client
+from gateway.task import EXTENSION
 from tests.fixtures import nursery
 from tests.fixtures.everything.content import LINK, RICH
 from tests.fixtures.gateway_app import App, Setup, opened, spec
@@ -41,6 +44,13 @@ SERVERS = {
     "two": server("two", {"show": shows(MAIN, who="app"), "more": shows(HIDDEN), "alone": shows(ALONE)}, MAIN, "x:1"),
 }
 LINES = ("p, *, *, */*, call, , allow, yes", "p, *, *, */*, read, , allow, yes")
+
+
+async def nothing(_created: Any) -> None:
+    """Nobody has to agree first."""
+
+
+KNOWS = nobody({"extensions": {EXTENSION: {}}})
 
 
 class Host:
@@ -77,8 +87,31 @@ class Host:
     async def call(self, tool: str) -> Any:
         return await self._ask("tools/call", {"name": tool, "arguments": {}})
 
+    async def get(self, prompt: str, arguments: dict[str, str]) -> Any:
+        return await self._ask("prompts/get", {"name": prompt, "arguments": arguments})
+
+    async def agreed(self, app: App, tool: str) -> Any:
+        """The result of a call that waits for a person, who agrees, as its task tells it."""
+
+        async def agree(created: Any) -> None:
+            await app.store.decide(created["taskId"], "approved", "user:bob", "")
+
+        return await self.task(app, tool, agree)
+
+    async def task(self, app: App, tool: str, first: Callable[[Any], Awaitable[Any]] = nothing) -> Any:
+        """The result of a task."""
+        created = await self.call(tool)
+        await first(created)
+        async with app.clients.run(Subject("user:ann", "acme"), "host") as run:
+            following = Following(app.clients, app.upstreams)
+            inquiry, state = Inquiry(created["taskId"], run, KNOWS), created
+            while state["status"] == "working":
+                state = await following.get(inquiry)
+            await following.close()
+            return state["result"]
+
     async def _ask(self, method: str, params: dict[str, Any]) -> Any:
-        caller = Quiet(self._client.key, True, {})
+        caller = Quiet(self._client.key, True, {"extensions": {EXTENSION: {}}})
         return await self._front.ask(method, Request(self._client, params, caller))
 
 
@@ -188,3 +221,20 @@ def test_a_link_in_a_result_leads_to_its_own_server(tmp_path: Path, names: tuple
 
     alike = {name: spec(name, {**ALIKE, "cwd": str(nursery.ROOT), "era": "modern"}) for name in names}
     within(tmp_path, scenario, servers=alike)
+
+
+def test_a_link_in_a_prompt_and_one_in_the_result_of_a_task_lead_to_their_own_server(tmp_path: Path) -> None:
+    async def scenario(app: App) -> None:
+        host = Host(app)
+        said = {"resourceUri": "test://static-text"}
+        for name in ("one", "two"):
+            exposed = f"toolgate://{name}/test://static-text"
+            prompt = await host.get(f"{name}__test_prompt_with_embedded_resource", said)
+            assert prompt["messages"][0]["content"]["resource"]["uri"] == exposed
+            for result in (await host.agreed(app, f"{name}__rich"), await host.task(app, f"{name}__linking_job")):
+                (link,) = [one for one in result["content"] if one["type"] == "resource_link"]
+                assert link == {**LINK, "uri": exposed}
+
+    alike = {name: spec(name, {**ALIKE, "cwd": str(nursery.ROOT), "era": "modern"}) for name in ("one", "two")}
+    lines = ("p, *, *, */*, call, , allow, yes", "p, *, *, */*, get, , allow, yes")
+    within(tmp_path, scenario, *lines, "p, *, *, */rich, call, , ask, a person looks at it", servers=alike)

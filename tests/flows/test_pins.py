@@ -16,6 +16,7 @@ from gateway.config import load_config
 from gateway.events import Admitted, Denied, Held, Returned
 from gateway.runtime import Runtime, open_runtime
 from gateway.serve.instructions import instructions
+from gateway.upstream import looking
 from tests.fixtures import nursery
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -220,6 +221,29 @@ def test_what_becomes_of_a_tool_that_comes_later_is_the_admins_word(project: Pro
     assert project.accept("shop/late") == 0
     assert "added_at" not in project.lock
     assert "Came later." in project.lock
+
+
+@pytest.mark.parametrize("word", ["accept", "hold"])
+def test_a_tool_whose_schema_is_looked_at_later_came_when_it_was_listed(
+    project: Project, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`shop/slow` is among the first that the server lists, `shop/late` is not. For neither is there time at first."""
+    monkeypatch.setattr(looking, "AT_FIRST", 0.0)
+    unusual = {"inputSchema": {"type": "object", "minProperties": 0}}
+    project.settings(f'[servers.shop]\nnew_tools = "{word}"\n')
+    project.server(tools={"slow": unusual})
+
+    async def scenario(runtime: Runtime, client: ClientRun) -> None:
+        await until(runtime, lambda: "shop/slow" in client.catalogue.tools)
+        assert client.catalogue.held == {}
+        assert "added_at" not in project.lock
+        await pull(client, {"late": unusual})
+        await until(runtime, lambda: "shop/late" in client.catalogue.tools)
+        assert set(client.catalogue.held) == ({"shop/late"} if word == "hold" else set())
+        assert ("late" in listed(client)) is (word == "accept")
+
+    project.open(scenario)
+    assert project.lock.count("added_at") == (word == "accept")
 
 
 def test_another_program_behind_a_servers_name_may_change_and_add_nothing(project: Project) -> None:

@@ -1,5 +1,6 @@
 """How calls are cancelled and how the served gateway ends: nothing is lost on the way, and nothing hangs."""
 
+import fcntl
 import json
 import signal
 import socket
@@ -17,6 +18,7 @@ from tests.fixtures.served import (
     EVERYTHING,
     PATIENCE,
     WAITING,
+    Pipe,
     Place,
     answer_of,
     heard,
@@ -123,6 +125,13 @@ def test_a_call_in_flight_is_in_doubt_when_the_gateway_is_told_to_end(
     assert "Traceback" not in place.log
 
 
+def told_at_the_end(pipe: Pipe) -> list[Any]:
+    """What else it says until it has ended, in order."""
+    lines = pipe.stdout.read().splitlines()
+    assert pipe.process.wait(PATIENCE) == 0
+    return [json.loads(line) for line in lines]
+
+
 def test_over_stdio_an_answer_that_does_not_come_is_not_waited_for_without_end(place: Place) -> None:
     began, cancelled = pipes = place.pipes()
     with place.pipe({"x": WAITING}, "--grace", "0.1") as pipe:
@@ -131,7 +140,7 @@ def test_over_stdio_an_answer_that_does_not_come_is_not_waited_for_without_end(p
         assert heard(began)
         pipe.stdin.close()
         assert heard(cancelled)
-        assert pipe.process.wait(PATIENCE) == 0
+        assert told_at_the_end(pipe) == [{"jsonrpc": "2.0", "id": 1, "error": ENDED}]
     assert_in_doubt(place)
 
 
@@ -196,6 +205,22 @@ def test_over_stdio_a_signal_ends_it_in_order(place: Place, number: signal.Signa
         pipe.send(request("tools/call", waiting(pipes)))
         assert heard(began)
         pipe.process.send_signal(number)
+        assert told_at_the_end(pipe) == [{"jsonrpc": "2.0", "id": 1, "error": ENDED}]
+    assert_in_doubt(place)
+
+
+def test_over_stdio_who_does_not_read_that_it_ends_does_not_keep_it_from_ending(place: Place) -> None:
+    """The answers before it are never read, so the pipe is full when there is a last word to say."""
+    began, cancelled = pipes = place.pipes()
+    with place.pipe({"x": WAITING}, "--grace", "0.1") as pipe:
+        pipe.open("legacy")
+        pipe.send(request("tools/call", waiting(pipes)))
+        assert heard(began)
+        fcntl.fcntl(pipe.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        for number in range(2, 100):
+            pipe.send(request("tools/list", number=number))
+        pipe.stdin.close()
+        assert heard(cancelled)
         assert pipe.process.wait(PATIENCE) == 0
     assert_in_doubt(place)
     assert place.log == "ended in order\n"

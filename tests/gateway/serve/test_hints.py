@@ -15,9 +15,10 @@ from gateway.serve.asking import Asker
 from gateway.serve.hints import LONGEST, hint_of, told
 from gateway.serve.sessions import Client
 from tests.fixtures import nursery
+from tests.fixtures.asgi import PATIENCE
 from tests.fixtures.gateway_app import HEAD
 from tests.fixtures.served import EVERYTHING, Place
-from tests.gateway.serve.test_direct import Desk, at_desk
+from tests.gateway.serve.test_direct import Desk, at_desk, eras
 from tests.gateway.serve.test_lists import listed
 
 ANN = Client.named(Asker(Subject("user:ann", "acme"), WHOLE), "wire", stateless=True)
@@ -76,6 +77,30 @@ def test_time_that_has_passed_is_taken_off_also_from_a_list_that_is_handed_out_a
         assert (await listed(made, made.direct, "modern")).message["result"]["ttlMs"] == 0
 
     at_desk(tmp_path, scenario)
+
+
+@eras
+@pytest.mark.parametrize("way", ["direct", "sdk"])
+def test_a_list_is_asked_for_anew_when_its_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: str, way: str
+) -> None:
+    monkeypatch.setattr("gateway.upstream.renewing.PATIENCE", PATIENCE)
+
+    async def scenario(made: Desk) -> None:
+        (tmp_path / "policy.csv").write_text(HEAD + EVERYTHING + "\n")
+        server: Any = made.app.upstreams._servers["kept"]  # noqa: SLF001 - no server of ours takes back what it said
+        known = server.listing
+        server.adopt(replace(known, about=replace(known.about, hints={"tools/list": Hint(1.0, True)})))
+        assert made.app.upstreams.catalogue.about["kept"].hints == {"tools/list": Hint(1.0, True)}
+        part = replace(ANN.asker, profile=Profile("part", ["kept"]))
+        front, client = made.app.front, replace(ANN, asker=part)
+        result = (await listed(made, getattr(made, way), era)).message["result"]
+        assert any(tool["name"].startswith("kept__") for tool in result["tools"])
+        assert made.app.upstreams.catalogue.about["kept"].hints["tools/list"].until > time.monotonic()
+        assert 0 < (await front.listed("tools/list", client, {}))["ttlMs"] <= 600_000
+
+    kept = {**nursery.entry("echo_server.py", "stdio"), "env": KEPT}
+    at_desk(tmp_path, scenario, more={"kept": kept})
 
 
 def test_nothing_is_kept_where_a_server_says_nothing_or_one_is_missing(tmp_path: Path) -> None:

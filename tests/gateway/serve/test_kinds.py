@@ -2,14 +2,14 @@
 
 from typing import Any
 
-import pytest
-
 from gateway.catalogue import Catalogue
 from gateway.offer import Offer
 from gateway.serve.kinds import KINDS
 from gateway.verbatim import encode, read, whole
 
-TWICE = Catalogue.of([], offers=[Offer("resource", server, "x:1", {}) for server in ("a", "b")])
+TWICE = Catalogue.of(
+    [], offers=[*(Offer("resource", server, "x:1", {}) for server in ("a", "b")), Offer("prompt", "b", "p", {})]
+)
 KNOWN = Catalogue.of([], offers=[Offer("prompt", "crm", "p", {}), Offer("resource", "crm", "file:///a", {})])
 
 
@@ -36,27 +36,15 @@ def told(method: str, known: Catalogue, params: dict[str, Any], result: dict[str
     return named(known, params, result)
 
 
-def test_links_and_resources_in_a_result_have_the_names_by_which_the_client_can_read_them() -> None:
-    other = [{"type": "text", "text": "x:1"}, {"uri": 7}, {"resource": {"uri": None}}, None, "x:1"]
-    content = [{"type": "resource_link", "uri": "x:1"}, {"type": "resource", "resource": {"uri": "x:1", "text": ""}}]
-    result = {"content": [*content, *other], "more": 1}
-    link, embedded, *rest = told("tools/call", TWICE, {"name": "a/t"}, result)["content"]
-    assert (link["uri"], embedded["resource"]) == ("toolgate://a/x:1", {"uri": "toolgate://a/x:1", "text": ""})
-    assert rest == other
+def test_what_a_tool_or_a_prompt_links_to_has_the_name_by_which_the_client_can_read_it() -> None:
+    link = {"type": "resource_link", "uri": "x:1"}
+    (block,) = told("tools/call", TWICE, {"name": "a/t"}, {"content": [link]})["content"]
+    said = {"messages": [{"role": "user", "content": link}]}
+    (message,) = told("prompts/get", TWICE, {"name": "b__p"}, said)["messages"]
+    assert (block["uri"], message["content"]["uri"]) == ("toolgate://a/x:1", "toolgate://b/x:1")
 
 
-@pytest.mark.parametrize("result", [{}, {"content": "x:1"}, {"content": [{"uri": "x:2"}, None]}])
-def test_a_result_without_a_shared_uri_is_the_same_object(result: dict[str, Any]) -> None:
-    assert told("tools/call", TWICE, {"name": "a/t"}, result) is result
-    assert told("tools/call", KNOWN, {"name": "crm/t"}, {"content": [{"uri": "file:///a"}]}) == {
-        "content": [{"uri": "file:///a"}]
-    }
-
-
-def test_beside_a_name_that_is_another_one_a_result_keeps_its_text() -> None:
-    text = b'{"n":1.10,"content":[{"type":"resource_link","uri":"x:1","v":{"n":1E5}},[ 1.0 ]]}'
-    result = told("tools/call", TWICE, {"name": "a/t"}, read(text))
-    assert encode(whole(result)) == text.replace(b"x:1", b"toolgate://a/x:1")
+def test_beside_a_name_that_is_another_one_what_was_read_keeps_its_text() -> None:
     text = b'{"contents":[{"uri":"x:1","text":"\\u00e9","v":1.10}],"n":1E5}'
     result = told("resources/read", TWICE, {"uri": "toolgate://a/x:1"}, read(text))
     assert encode(whole(result)) == text.replace(b"x:1", b"toolgate://a/x:1")

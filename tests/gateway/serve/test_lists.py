@@ -34,6 +34,10 @@ async def listed(made: Desk, way: App, era: str, **more: Any) -> Answer:
     return await ask(way, list(given.items()), dumped(message))
 
 
+async def at_once(_method: str, _client: Client) -> None:
+    """Nothing has to be waited for."""
+
+
 def names(answer: Answer) -> list[str]:
     return [tool["name"] for tool in answer.message["result"]["tools"]]
 
@@ -181,7 +185,7 @@ def test_nobody_is_shown_what_another_may_see(tmp_path: Path) -> None:
         lines = "p, user:ann, *, echo/*, call, , allow, hers\np, user:bob, *, echo/echo, call, , allow, his\n"
         (tmp_path / "policy.csv").write_text(HEAD + lines)
         await made.app.sessions.clients.policy.settled()
-        lists = Lists(made.app.sessions)
+        lists = Lists(made.app.sessions, at_once)
 
         def seen(user: str, tenant: str = "acme") -> list[str]:
             client = Client.named(Asker(Subject(user, tenant)), "x", stateless=True)
@@ -213,7 +217,7 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         lines = [f"p, user:u{n}, *, echo/{name}, call, , allow, x\n" for n, name in enumerate(tools)]
         (tmp_path / "policy.csv").write_text(HEAD + "".join(lines) + "p, user:all, *, */*, call, , allow, x\n")
         await made.app.sessions.clients.policy.settled()
-        lists = Lists(made.app.sessions)
+        lists = Lists(made.app.sessions, at_once)
         for _ in range(2):
             for n, name in [*enumerate(tools), ("all", "")]:
                 client = Client.named(Asker(Subject(f"user:u{n}" if name else "user:all", "acme")), "x", stateless=True)

@@ -14,6 +14,17 @@ START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"c
 IN_JSON: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]}
 PART: Message = {"type": "http.response.body", "body": b": x\n\n", "more_body": True}
 END: Message = {"type": "http.response.body", "body": b""}
+
+
+def _event(error: Any) -> bytes:
+    return b"event: message\r\ndata: %b\r\n\r\n" % dumped({"jsonrpc": "2.0", "id": "a", "error": error})
+
+
+def _event_part(said: Any) -> Message:
+    body = b"event: message\r\ndata: %b\r\n\r\n" % dumped({"jsonrpc": "2.0", **said})
+    return {"type": "http.response.body", "body": body, "more_body": True}
+
+
 SAID = dumped({"jsonrpc": "2.0", "id": "a", "error": ENDED})
 
 
@@ -52,6 +63,55 @@ def test_so_many_go_on_alone_and_no_more() -> None:
         call.leave()
     assert [work.cancelled for _, work in made] == [0] * MOST_ALONE + [1]
     assert len(alone) == MOST_ALONE
+
+
+@pytest.mark.parametrize(
+    ("sent", "cancelled", "told"),
+    [
+        ([START, END], True, _event(CANCELLED)),
+        ([START, PART, _event_part({"method": "notifications/progress"}), END], True, _event(CANCELLED)),
+        ([START, _event_part({"id": "b", "result": {}}), END], True, _event(CANCELLED)),
+        ([START, _event_part({"id": "a", "method": "ping"}), END], True, _event(CANCELLED)),
+        ([START, _event_part({"id": "a", "result": {}}), END], True, b""),
+        ([START, _event_part({"id": "a", "error": {}}), END], True, b""),
+        ([START, END], False, b""),
+        ([IN_JSON, END], True, b""),
+    ],
+)
+def test_a_stream_that_ends_without_its_answer_ends_with_that_of_a_request_that_was_called_off(
+    sent: list[Message], cancelled: bool, told: bytes
+) -> None:
+    arrived: list[Message] = []
+
+    async def send(one: Message) -> None:
+        arrived.append(one)
+
+    async def work() -> None:
+        answering = Answering(send, CALL)
+        if cancelled:
+            answering.cancel()
+        for one in sent:
+            await answering.send(one)
+        assert not await answering.ended()
+
+    asyncio.run(work())
+    assert arrived == [*sent[:-1], {**END, "body": told}]
+
+
+def test_an_answer_that_has_been_sent_is_followed_by_no_other_one_when_the_gateway_ends() -> None:
+    arrived: list[Message] = []
+
+    async def send(one: Message) -> None:
+        arrived.append(one)
+
+    async def work() -> None:
+        answering = Answering(send, CALL)
+        for one in (START, _event_part({"id": "a", "result": {}})):
+            await answering.send(one)
+        assert await answering.ended()
+
+    asyncio.run(work())
+    assert arrived[-1] == END
 
 
 @pytest.mark.parametrize(

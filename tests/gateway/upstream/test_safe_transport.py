@@ -135,34 +135,6 @@ def test_a_json_rpc_error_goes_through_and_another_body_is_told_by_its_status() 
     assert fate_of(error_of(sent(lambda _: httpx2.Response(502, stream=cut))[0])) == "in_doubt"
 
 
-@pytest.mark.parametrize(
-    ("said", "fate"),
-    [
-        ('{"jsonrpc": "2.0", "id": "a-1", "result": {}}', None),
-        ('{"jsonrpc": "2.0", "id": "a-2", "result": {}}', "in_doubt"),
-        ('{"jsonrpc": "2.0", "id": "a-1"}', "in_doubt"),
-        ("[]", "in_doubt"),
-        ("{broken", "in_doubt"),
-    ],
-)
-def test_an_answer_to_another_request_is_told_as_none(said: str, fate: str | None) -> None:
-    headers = {"content-type": "application/json", "mcp-session-id": "s"}
-    asked = {"method": "tools/call", "params": {"arguments": {"id": "a-2"}}, "jsonrpc": "2.0", "id": "a-1"}
-    response, broken, _ = sent(lambda _: httpx2.Response(200, headers=headers, content=said), json=asked)
-    if fate is None:
-        assert (response.status_code, response.text, response.headers["mcp-session-id"]) == (200, said, "s")
-    else:
-        assert (fate_of(error_of(response)), response.status_code, broken) == (fate, 502, [])
-
-
-def test_what_wants_no_answer_is_not_looked_at() -> None:
-    note = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-    response, _, _ = sent(
-        lambda _: httpx2.Response(200, headers={"content-type": "application/json"}, content=b"[]"), json=note
-    )
-    assert (response.status_code, response.text) == (200, "[]")
-
-
 def test_a_body_ends_where_the_network_or_the_ceiling_ends_it() -> None:
     cut = Cut(b"abc", error=httpx2.ReadError("cut"))
     assert sent(lambda _: httpx2.Response(200, stream=cut))[0].content == b"abc"
@@ -198,12 +170,3 @@ def test_only_subscriptions_and_notifications_have_a_deadline_here(more: dict[st
     _, _, inner = sent(lambda _: httpx2.Response(200), **more)
     assert inner.request
     assert inner.request.extensions["timeout"]["read"] == seconds
-
-
-def test_an_error_without_an_id_is_the_answer_to_what_was_posted() -> None:
-    said = {"jsonrpc": "2.0", "id": None, "error": {"code": -32000, "message": "not today"}}
-    asked = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {}}
-    response, broken, _ = sent(lambda _: httpx2.Response(200, headers={"mcp-session-id": "s"}, json=said), json=asked)
-    assert json.loads(response.content) == said | {"id": 7}
-    assert (response.headers["mcp-session-id"], broken) == ("s", [])
-    assert response.headers["content-length"] == str(len(response.content))

@@ -9,8 +9,10 @@ from typing import Any
 import httpx2
 import mcp_types as types
 import pytest
+from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 
+from gateway.upstream.outcomes import fate_of
 from gateway.upstream.streamable import streamable
 from gateway.verbatim import Verbatim
 from tests.fixtures import spelling_server as server
@@ -88,3 +90,39 @@ def test_what_can_not_be_read_so_goes_the_way_of_the_sdk(params: dict[str, Any])
     spelling.odd = "{"
     broken = asyncio.run(asked(spelling, ask("odd", **params)))[-1]
     assert (broken.id, broken.error.code) == ("toolgate-odd", types.PARSE_ERROR)
+
+
+STREAMED = pytest.mark.parametrize("params", [{}, {"stream": True}], ids=["a body", "a stream"])
+
+
+@STREAMED
+@pytest.mark.parametrize("named", ['"id":null,', ""])
+def test_an_error_without_an_id_is_the_answer_to_what_was_posted(params: dict[str, Any], named: str) -> None:
+    spelling = Odd("legacy", "s")
+    spelling.odd = f'{{"jsonrpc":"2.0",{named}"error":{{"code":-32000,"message":"not today","data":{{"n":1.10}}}}}}'
+    error = asyncio.run(asked(spelling, ask("odd", **params)))[-1]
+    assert (error.id, error.error.code, error.error.data.text) == ("toolgate-odd", -32000, b'{"n":1.10}')
+    assert fate_of(MCPError.from_error_data(error.error)) is None
+
+
+@STREAMED
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"jsonrpc":"2.0","id":"toolgate-1","result":{}}',
+        '{"jsonrpc":"2.0","id":"toolgate-1","error":{"code":1,"message":"no"}}',
+    ],
+)
+def test_what_answers_another_request_is_no_answer(params: dict[str, Any], said: str) -> None:
+    spelling = Odd("legacy", "s")
+    spelling.odd = said
+    error = asyncio.run(asked(spelling, ask("odd", **params)))[-1]
+    assert (error.id, error.error.message) == ("toolgate-odd", "the answer is not the response to this request")
+    assert fate_of(MCPError.from_error_data(error.error)) == "in_doubt"
+
+
+def test_a_body_that_answers_nobody_is_no_answer() -> None:
+    spelling = Odd("legacy", "s")
+    spelling.odd = '{"jsonrpc":"2.0","method":"m"}'
+    (error,) = asyncio.run(asked(spelling, ask("odd")))
+    assert fate_of(MCPError.from_error_data(error.error)) == "in_doubt"

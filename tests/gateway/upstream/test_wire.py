@@ -119,6 +119,17 @@ def test_only_the_answer_to_a_request_is_its_answer(message: Any, fits: bool) ->
     assert wire.is_response(message, 1) is fits
 
 
+@pytest.mark.parametrize("named", ['"id":null,', ""])
+def test_an_error_without_an_id_has_that_of_the_only_request_that_it_can_be_about(named: str) -> None:
+    line = f'{{"jsonrpc":"2.0",{named}"error":{{"code":1,"message":"m"}}}}'.encode()
+    found = wire.message(line, "r/1")
+    assert isinstance(found, types.JSONRPCError)
+    assert found.id == "r/1"
+    other = wire.message(line.replace(b'"error"', b'"id":7,"error"'), "r/1")
+    assert isinstance(other, types.JSONRPCError)
+    assert other.id == 7
+
+
 def test_an_error_is_written_with_the_fields_that_it_has() -> None:
     error = types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=1, message="m"))
     assert json.loads(wire.line_of(error)) == {"jsonrpc": "2.0", "id": None, "error": {"code": 1, "message": "m"}}
