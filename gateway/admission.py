@@ -4,6 +4,7 @@ Only the pipeline makes an `Admission`, and nothing is forwarded without one.
 """
 
 import hashlib
+import math
 from dataclasses import field, replace
 
 from gateway.accounts import Bill
@@ -50,7 +51,8 @@ class Work:
     to itself: its budget is the other run's, and its result is read from the record. What is outside of
     `profile` is not there for it. Without `hints` the gates do not say which name may have
     been meant: somebody else does. `ear` hears what untrusted servers say. `client` is the name of an MCP client.
-    By the `journal` everything is written where whoever drives the run keeps one.
+    By the `journal` everything is written where whoever drives the run keeps one. `came` is when the call came, by the
+    monotonic clock: every edit of the policy that was made before counts.
     """
 
     place: Place
@@ -63,6 +65,7 @@ class Work:
     ear: Ear | None = None
     client: str = ""
     journal: Journal | None = None
+    came: float = math.inf
 
     @property
     def session(self) -> str:
@@ -157,15 +160,17 @@ class Admission:
     facts: Facts
     verdict: Allow
     attempt: Attempt
-    thing: Tool | Offer | None = field(init=False, compare=False, repr=False)
-    pin: str = field(init=False, compare=False, repr=False)
-    price: Spend = field(init=False, compare=False, repr=False)
+    thing: Tool | Offer | None
+    pin: str
+    price: Spend
 
-    def __post_init__(self) -> None:
-        thing, bill = self.facts.thing(self.call), self.facts.bill
-        object.__setattr__(self, "thing", thing)
-        object.__setattr__(self, "pin", pin(thing) if thing else "")
-        object.__setattr__(self, "price", cost(self.call.action) if bill is None else bill.amount)
+    @classmethod
+    def of(  # noqa: PLR0913, PLR0917 - all that is known of it
+        cls, call: Call, proposal: Proposal, work: Work, facts: Facts, verdict: Allow, attempt: Attempt
+    ) -> "Admission":
+        thing, bill = facts.thing(call), facts.bill
+        price = cost(call.action) if bill is None else bill.amount
+        return cls(call, proposal, work, facts, verdict, attempt, thing, pin(thing) if thing else "", price)
 
     @property
     def event(self) -> Admitted:

@@ -319,6 +319,8 @@ _NAMES: Mapping[type[Outcome], str] = {cls: name for name, cls in _OUTCOMES.item
 
 def outcome_to_json(outcome: Outcome) -> JsonObject:
     """`{"kind": "answered", "result": {...}}` and so on: the form in which an outcome is stored."""
+    if type(outcome) is Answered:  # nearly always
+        return {"kind": "answered", "result": outcome.result}
     said = {"kind": _NAMES[type(outcome)]} | {name: getattr(outcome, name) for name in outcome.__dataclass_fields__}
     if "more" in said and not said["more"]:
         del said["more"]
@@ -327,5 +329,7 @@ def outcome_to_json(outcome: Outcome) -> JsonObject:
 
 def outcome_from_json(value: JsonObject) -> Outcome:
     """The inverse of `outcome_to_json`. Raises KeyError for an unknown kind; fields that it has no place for go."""
+    if value["kind"] == "answered":
+        return Answered(value["result"])
     cls = _OUTCOMES[value["kind"]]
     return cls(**{name: item for name, item in value.items() if name in cls.__dataclass_fields__})

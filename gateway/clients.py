@@ -7,6 +7,7 @@ record.
 import asyncio
 import contextlib
 import itertools
+import math
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any, Protocol
@@ -153,13 +154,14 @@ class Round:
 @value(frozen=True, slots=True)
 class Exchange:
     """How a request is made: who waits for its answer, and which round of it this is, with the answers to the last,
-    which may be given `once`.
+    which may be given `once`. `came`: as `Work` has it.
     """
 
     caller: Caller = NOBODY
     answers: JsonObject | None = None
     round: Round | None = None
     once: Once | None = None
+    came: float = math.inf
 
 
 ALONE = Exchange()
@@ -271,7 +273,8 @@ class ClientRun(Shown):
             if unrecorded.away:
                 await unrecorded.settled()
             account = run_account(self.run_id)
-            work = self._work(store.known_spend(account) or await store.spend(account), hints=asked.caller is NOBODY)
+            taken = store.known_spend(account) or await store.spend(account)
+            work = self._work(taken, hints=asked.caller is NOBODY, came=asked.came)
             result = await self._clients.pipeline.call(proposal, work, attempt)
         except BaseException as error:
             unrecorded.left(key, error)
@@ -351,11 +354,11 @@ class ClientRun(Shown):
         """What its calls are part of. The reservation sees what others spent meanwhile."""
         return self._work(await self._clients.store.spend(run_account(self.run_id)))
 
-    def _work(self, taken: Spend, *, hints: bool = True) -> Work:
+    def _work(self, taken: Spend, *, hints: bool = True, came: float = math.inf) -> Work:
         """With what is spent of its budget. Without `hints`, whoever answers says which name may have been meant."""
         most, tainted = self._clients.most, self.ear.tainted
         place = Place(self.run_id, self.subject, most, taken, tainted=tainted, servers=self._servers)
-        return Work(place, self._lease, profile=self.profile, hints=hints, ear=self.ear, client=self._client)
+        return Work(place, self._lease, profile=self.profile, hints=hints, ear=self.ear, client=self._client, came=came)
 
     def _resource(self, uri: str) -> tuple[str, str]:
         """Its path, and the server's own URI; what nobody has stands for itself."""

@@ -50,7 +50,7 @@ class Judging:
         self, call: Call, work: Work, attempt: Attempt, *, counts: bool = True
     ) -> tuple[Call, Facts, Verdict]:
         """An edit of the policy counts from the next call on, which waits for its end if it may be judged otherwise."""
-        facts = self._facts(self._policy.glance, work, attempt)
+        facts = self._facts(self._policy.glance_since(work.came), work, attempt)
         if self._policy.coming is not None:
             policy = await self._policy.settled(lambda coming: alike(call, facts, replace(facts, policy=coming)))
             facts = self._facts(policy, work, attempt)

@@ -7,6 +7,7 @@ Nothing here remembers anything: what must survive is in the store.
 
 import asyncio
 import contextlib
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Sequence
@@ -97,7 +98,7 @@ class Pipeline:
             return await self._refuse(replace(denied, policy=self._policy.glance.digest), work)
         call, facts, verdict = await self._judging.judged(self._wanted(proposal, arguments, work), work, attempt)
         if isinstance(verdict, Allow):
-            made = await self._make(Admission(call, proposal, work, facts, verdict, attempt))
+            made = await self._make(Admission.of(call, proposal, work, facts, verdict, attempt))
             return await self._made_again(made, call, proposal, work, attempt) if self._retries else made
         if isinstance(verdict, Deny) and verdict.stops and work.driven:
             return OutOfBudget(verdict.stops, verdict.why, verdict.budget)
@@ -121,7 +122,7 @@ class Pipeline:
         if again is None:
             return result
         await asyncio.sleep(again[0])
-        return await self.call(proposal, work, again[1])
+        return await self.call(proposal, replace(work, came=math.inf), again[1])
 
     def _wanted(self, proposal: Proposal, arguments: Arguments, work: Work) -> Call:
         """With its key as an argument, where its server wants it there: so the gates see what would be sent."""

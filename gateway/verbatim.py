@@ -179,7 +179,7 @@ def _items(container: Any) -> Iterable[Any]:
 
 
 def _escaped(text: bytes) -> bool:
-    return b"\\u00" in text and any(escape in text for escape in _ESCAPES)
+    return text.find(b"\\u00") >= 0 and any(text.find(escape) >= 0 for escape in _ESCAPES)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

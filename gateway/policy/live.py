@@ -10,6 +10,7 @@ content is compared and not the stamp.
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -116,6 +117,7 @@ class LivePolicy:
         self._due = clock() + every
         self._unrest: _Unrest | None = None
         self._coming: Coming | None = None
+        self._seen_at = -math.inf  # when the last look began that saw all there was
         self._missed = self._answered = object()  # the last glance that found others looking, and the last one answered
         self._hear: Hear | None = None
         self._reading = self._first(caution.before)
@@ -141,9 +143,16 @@ class LivePolicy:
         try:
             self._answered = self._missed
             self._coming = self._seen(now)
+            self._seen_at = now
         finally:
             self._looking.release()
         return self._reading.policy
+
+    def glance_since(self, moment: float) -> Policy:
+        """The same for something that came at this moment of the clock: a look that began later has seen every edit
+        that was made before it came. So those that came together are judged by one look.
+        """
+        return self._reading.policy if moment < self._seen_at else self.glance
 
     @property
     def coming(self) -> Coming | None:

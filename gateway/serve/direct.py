@@ -8,6 +8,7 @@ nothing is refused here.
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -72,6 +73,7 @@ class Plain:
     version: str
     caller: Caller
     params: JsonObject
+    came: float
 
 
 class Direct:
@@ -202,7 +204,7 @@ class Direct:
         if said is None:
             return None
         params = traced(params, head.fields.get("traceparent"))
-        return Plain(message["id"], said.client, head.version, said.caller, params)
+        return Plain(message["id"], said.client, head.version, said.caller, params, time.monotonic())
 
     def _said(self, head: Head, message: Mapping[str, Any], meta: JsonObject) -> Said | None:
         if head.modern:
@@ -237,7 +239,7 @@ class Direct:
     async def _answered(self, plain: Plain) -> tuple[int, bytes]:
         """The HTTP status and the body: in the modern era an error has its own."""
         try:
-            answer = await self._front.ask("tools/call", Request(plain.client, plain.params, plain.caller))
+            answer = await self._front.ask("tools/call", Request(plain.client, plain.params, plain.caller, plain.came))
         except MCPError as error:
             answer = ServerError(error.code, error.message, error.data)
         except ToolgateError as error:  # it could not be recorded, so it was not made; or it was, and is in doubt

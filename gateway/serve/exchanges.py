@@ -8,7 +8,10 @@ knows that error, and the modern one gets it as a question, after whose answer t
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Coroutine, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import mcp_types as types
@@ -48,11 +51,12 @@ PAUSE = 0.1  # seconds; doubled each time that a server wants to be asked again 
 
 @value(frozen=True, slots=True)
 class Request:
-    """Who sends it, what he says, and who waits for the answer."""
+    """Who sends it, what he says, who waits for the answer, and when it `came` (`Work`)."""
 
     client: Client
     params: JsonObject
     caller: Caller
+    came: float = math.inf
 
 
 @value(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Exchanges:
 
     async def _meanwhile(self, kind: Kind, request: Request) -> Answer:
         """The older era, and what has one round: whoever has to be asked is asked while he waits."""
-        made = await self._made(kind, request, Exchange(request.caller))
+        made = await self._made(kind, request, Exchange(request.caller, came=request.came))
         for number in range(MOST_ROUNDS):
             match made:
                 case _Pending():
@@ -126,17 +130,20 @@ class Exchanges:
         if carried.again:
             return await self._by_answers(kind, _visited(request))
 
-        def work(caller: Caller) -> Awaitable[Answer | _Pending | Question]:
-            answers = _answers(params, carried.state)
-            return self._made(kind, request, Exchange(caller, answers, carried.round, carried.once))
-
-        may_ask = asks(caller.capabilities) and not self._asks_by_answers(kind, request)
-        whose = request.client.asker.subject
-        begun = self._parking.begin(caller, work, whose) if may_ask else work(caller)
+        answers = _answers(params, carried.state)
+        exchange = Exchange(caller, answers, carried.round, carried.once, request.came)
         try:
-            return self._told(await begun, kind, request)
+            if not asks(caller.capabilities) or self._asks_by_answers(kind, request):
+                return self._told(await self._made(kind, request, exchange), kind, request)
+            work = partial(self._made_for, kind, request, exchange)
+            return self._told(await self._parking.begin(caller, work, request.client.asker.subject), kind, request)
         except AlreadyUsed:
             raise MCPError(types.INVALID_PARAMS, _USED) from None
+
+    def _made_for(
+        self, kind: Kind, request: Request, exchange: Exchange, caller: Caller
+    ) -> Awaitable[Answer | _Pending | Question]:
+        return self._made(kind, request, replace(exchange, caller=caller))
 
     # ---- may it be made?
 

@@ -127,6 +127,9 @@ def _apart(connection: sqlite3.Connection, item: Item) -> None:
         connection.execute("ROLLBACK TO item")
     except sqlite3.Error:
         raise  # the whole batch fails
+    except (UnicodeEncodeError, OverflowError) as error:  # of one value
+        item.error = StoreError(f"the store can't keep this: {error}")
+        connection.execute("ROLLBACK TO item")
     except BaseException as error:  # noqa: BLE001 - it belongs to the caller, who gets it
         item.error = error
         connection.execute("ROLLBACK TO item")

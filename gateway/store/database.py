@@ -78,7 +78,7 @@ class DatabaseStore(ABC):
         """As `Store` says."""
 
     @abstractmethod
-    async def _write(self, work: Transaction[T]) -> T:
+    def _write(self, work: Transaction[T]) -> Coroutine[Any, Any, T]:
         """What it returns, when it is committed. It may be run more than once."""
 
     @abstractmethod

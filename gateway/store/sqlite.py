@@ -12,7 +12,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -68,11 +68,8 @@ class SqliteStore(DatabaseStore):
     async def version(self) -> int:
         return int(self._read_apart("PRAGMA data_version")[0][0])  # a connection does not count what it writes itself
 
-    async def _write(self, work: Transaction[T]) -> T:
-        try:
-            return await self._writer.run(work)
-        except (UnicodeEncodeError, OverflowError) as error:  # of one value: nothing of its transaction was written
-            raise StoreError(f"the store can't keep this: {error}") from None
+    def _write(self, work: Transaction[T]) -> Coroutine[Any, Any, T]:
+        return self._writer.run(work)
 
     async def _reading(self, look: Callable[[], T]) -> T:
         return look()  # a point look-up takes less than it takes to hand it over

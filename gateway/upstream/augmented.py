@@ -17,7 +17,6 @@ from gateway.shielded import shielded
 from gateway.task import only_as_task
 from gateway.upstream.outcomes import MOST_NAME, transport_error
 from gateway.upstream.wanted import Wanted
-from gateway.verbatim import encode
 
 __all__ = ["augmented", "result_of"]
 
@@ -28,8 +27,7 @@ def augmented(wanted: Wanted, tool: Tool | None, timeout: float) -> Wanted:
     """The request as its tool takes it: `timeout` seconds are what its task may live."""
     if tool is None or not only_as_task(tool.definition):
         return wanted
-    lives = encode({"ttl": round(timeout * 1000)})
-    return replace(wanted, fields={**wanted.fields, "task": lives}, as_task=True)
+    return replace(wanted.with_member("task", {"ttl": round(timeout * 1000)}), as_task=True)
 
 
 async def result_of(answer: Any, ask: Ask, cancel: Ask) -> Any:

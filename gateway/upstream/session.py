@@ -49,7 +49,7 @@ class Session:
     async def call(self, tool: str, arguments: JsonObject) -> Outcome:
         """One call, of a tool that it need not have listed. What goes wrong is an outcome."""
         text = Arguments.parse(arguments).text.encode()
-        asked = Wanted("tools/call", tool, {"name": wire.dump(tool), "arguments": text})
+        asked = Wanted("tools/call", tool, b'"name":%s,"arguments":%s' % (wire.dump(tool), text))
         return await self.connection.forward(asked, {}, {}, self.timeout)
 
 

@@ -151,10 +151,11 @@ def _many_brackets(text: bytes) -> bool:
     return False
 
 
-def request_body(request_id: int, method: str, params: Mapping[str, bytes]) -> bytes:
-    """A request. The parameters are JSON text, and stand in it byte for byte."""
-    inner = b",".join([b"%s:%s" % (quoted(name), text) for name, text in params.items()])
-    return b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{%s}}' % (request_id, quoted(method), inner)
+def request_body(request_id: int, method: str, members: bytes, meta: bytes) -> bytes:
+    """A request. The members of its parameters are JSON text, and stand in it byte for byte, with `_meta` behind."""
+    between = b"," if members else b""
+    start = b'{"jsonrpc":"2.0","id":%d,"method":%s,"params":{' % (request_id, quoted(method))
+    return b'%s%s%s"_meta":%s}}' % (start, members, between, meta)
 
 
 def quoted(name: str) -> bytes:

@@ -48,7 +48,7 @@ def admission(action: Action = "call", attempt: Attempt = Attempt(), *, approved
     facts = Facts(CATALOGUE, parse("p, *, *, */*, call, , allow, x"), datetime(2026, 1, 1, tzinfo=UTC))
     facts = replace(facts, approval=approval(call)) if approved else facts
     work = Work(Place("r-1", ANN, Limits(tool_calls=3), Spend()))
-    return Admission(call, Proposal(call.key, path, given), work, facts, Allow("approved"), attempt)
+    return Admission.of(call, Proposal(call.key, path, given), work, facts, Allow("approved"), attempt)
 
 
 def test_a_call_reserves_one_and_nothing_else_reserves_anything() -> None:

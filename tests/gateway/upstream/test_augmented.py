@@ -84,7 +84,7 @@ def test_a_task_that_nobody_waits_for_any_more_is_called_off(call: Any, text_of:
 
 @pytest.mark.parametrize("said", [None, {}, {"taskSupport": "optional"}, {"taskSupport": "forbidden"}, "required"])
 def test_whatever_may_be_made_without_a_task_is(said: Any) -> None:
-    wanted = Wanted("tools/call", "x", {"name": b'"x"'})
+    wanted = Wanted("tools/call", "x", b'"name":"x"')
     tool = Tool("t", "x", {"inputSchema": {"type": "object"}, "execution": said}, "pin")
     assert augmented(wanted, tool, 20) is wanted
     assert augmented(wanted, None, 20) is wanted
@@ -92,5 +92,5 @@ def test_whatever_may_be_made_without_a_task_is(said: Any) -> None:
 
 def test_the_task_may_live_as_long_as_the_call() -> None:
     tool = Tool("t", "x", {"inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}}, "pin")
-    made = augmented(Wanted("tools/call", "x", {"name": b'"x"'}), tool, 1.5)
-    assert (json.loads(made.fields["task"]), made.as_task) == ({"ttl": 1500}, True)
+    made = augmented(Wanted("tools/call", "x", b'"name":"x"'), tool, 1.5)
+    assert (json.loads(b"{%s}" % made.members)["task"], made.as_task) == ({"ttl": 1500}, True)
