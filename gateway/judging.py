@@ -37,9 +37,10 @@ class Judging:
 
     async def judged(self, call: Call, work: Work, attempt: Attempt) -> tuple[Call, Facts, Verdict]:
         """The verdict, and what it rests on. People's answers are looked up only if the policy asks for one."""
-        begin = time.time_ns()
+        begin = time.time_ns() if self._tracing.on else 0
         call, facts, verdict = await self.weighed(call, work, attempt)
-        self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
+        if self._tracing.on:
+            self._tracing.checked(call, work.place, verdict, facts, Interval(begin, time.time_ns()))
         if isinstance(verdict, Ask) and attempt.answer:
             verdict = Deny("approved", "what people agreed to is not this call any more")
         elif isinstance(verdict, Ask) and attempt.unasked:

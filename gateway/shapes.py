@@ -5,7 +5,7 @@ sixth says yes. Whoever hears no, or has a schema with anything else in it, asks
 also has the words for what is wrong.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 __all__ = ["accepts"]
@@ -97,6 +97,18 @@ def _is_proper(name: str, value: Any) -> bool:
     return says is None or says(value)
 
 
+def _all_of(tests: Sequence[Test]) -> Test:
+    first, *rest = tests
+    if not rest:
+        return first
+    other = _all_of(rest)
+
+    def test(value: Any) -> bool:
+        return first(value) and other(value)
+
+    return test
+
+
 class _Compiler:
     def __init__(self) -> None:
         self._nodes = 0
@@ -135,7 +147,7 @@ class _Compiler:
         tests = [_TYPES[kind], *self._limits(schema, kind, depth)]
         if "enum" in names:
             tests.append(_chosen(schema["enum"]))
-        return tests[0] if len(tests) == 1 else lambda value: all(test(value) for test in tests)
+        return _all_of(tests)
 
     def _limits(self, schema: Mapping[str, Any], kind: str, depth: int) -> list[Test]:
         match kind:

@@ -2,9 +2,9 @@
 fields. It is made in C, and in a quarter of the time.
 
 `dataclasses` writes each field of a frozen one through `object.__setattr__`, and each keyword into a dictionary; the
-path of a call makes three dozen of them. So a plain one is a `msgspec.Struct`: a value whose fields all count alike. Of
-any other (with bases, `__post_init__`, or fields that are not compared) it is a dataclass that is not guarded: in a
-program that passes `mypy --strict` nobody can tell the difference.
+path of a call makes three dozen of them. So it is a `msgspec.Struct`, with the methods of a dataclass where not all of
+its fields are compared or shown. One with `__post_init__`, or with a base that is no value, is a dataclass that is not
+guarded: in a program that passes `mypy --strict` nobody can tell the difference.
 
 `changed(thing, field=...)` is `dataclasses.replace` to the type checker, for values without `slots`: it copies what the
 thing has, where `replace` asks for each field by name and makes it anew. A run has three dozen, and changes twenty
@@ -12,6 +12,7 @@ times in a turn.
 """
 
 import dataclasses
+import operator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -29,9 +30,12 @@ else:
 
         def made(cls: type) -> type:
             if isinstance(cls, type(msgspec.Struct)):  # by its base
-                cls.__dataclass_fields__ = {**cls.__base__.__dataclass_fields__, **_fields(_annotated(cls))}
+                theirs = cls.__base__.__dataclass_fields__
+                if not all(each.repr and each.compare for each in theirs.values()):
+                    raise TypeError(f"`{cls.__name__}` has a base whose fields are not all compared and shown")
+                cls.__dataclass_fields__ = {**theirs, **_fields(_annotated(cls))}
                 return cls
-            if how == _PLAIN and cls.__bases__ == (object,) and not _OWN & cls.__dict__.keys() and _all_alike(cls):
+            if how == _PLAIN and cls.__bases__ == (object,) and not _OWN & cls.__dict__.keys() and _are_given(cls):
                 return _struct(cls)
             options = {name: option for name, option in how.items() if name != "frozen"}
             return dataclasses.dataclass(unsafe_hash=how.get("frozen", False) and how.get("eq", True), **options)(cls)
@@ -48,16 +52,38 @@ else:
     _OWN = {"__post_init__", "__eq__", "__hash__", "__repr__", "__slots__"}
     _NOT_TAKEN_ALONG = {"__dict__", "__weakref__", "__annotations__", "__match_args__", "__hash__"}
 
-    def _all_alike(cls: type) -> bool:
-        """Whether there is nothing special about any field."""
+    def _are_given(cls: type) -> bool:
+        """Whether each field is one that whoever makes it gives, or that has a default."""
         given = [each for each in cls.__dict__.values() if isinstance(each, dataclasses.Field)]
-        return all(each.init and each.repr and each.compare and each.hash is None for each in given)
+        return all(each.init and each.hash is None for each in given)
 
     def _struct(cls: type) -> type:
         fields = _fields(cls)
         taken = {name: each for name, each in cls.__dict__.items() if name not in (_NOT_TAKEN_ALONG | fields.keys())}
         given = [_field(each) for each in fields.values()]
-        return msgspec.defstruct(cls.__name__, given, namespace=taken, module=cls.__module__, frozen=True)
+        made = msgspec.defstruct(cls.__name__, given, namespace=taken, module=cls.__module__, frozen=True)
+        if not all(each.repr for each in fields.values()):
+            made.__repr__ = _written([name for name, each in fields.items() if each.repr])
+        if not all(each.compare for each in fields.values()):
+            made.__eq__, made.__hash__ = _compared([name for name, each in fields.items() if each.compare])
+        return made
+
+    def _written(names: list[str]) -> Any:
+        def shown(self: Any) -> str:
+            return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
+        return shown
+
+    def _compared(names: list[str]) -> tuple[Any, Any]:
+        read = operator.attrgetter(*names) if len(names) > 1 else lambda self: (getattr(self, names[0]),)
+
+        def equal(self: Any, other: object) -> Any:
+            return read(self) == read(other) if type(other) is type(self) else NotImplemented
+
+        def hashed(self: Any) -> int:
+            return hash(read(self))
+
+        return equal, hashed
 
     def _fields(cls: type) -> dict[str, Any]:
         """For those who ask for them."""

@@ -65,8 +65,6 @@ _LONG = 4096  # bytes
 _FEW = 256  # colons, or values
 _QUOTE, _BLANKS = ord('"'), b" \t\r\n"
 _CONTAINERS = (dict, list)
-_KEY = b'":'
-_ESCAPES = (b"\\u0022", b"\\u003a", b"\\u003A")  # a quote and a colon, in the longest way
 _LINES = bytes.maketrans(b"\r\n", b"  ")
 _Text = bytes | msgspec.Raw
 _values = msgspec.json.Decoder()
@@ -115,21 +113,18 @@ def _doubled(value: Any, text: bytes) -> bool:
 
 def _each_once(value: Any, text: bytes) -> bool:
     """Whether it is proved that no key stands twice: by the number of keys, where there are few in a long text. Else by
-    what is written out again, which has each of them once: if it is the text, but for its blanks, none was lost.
+    what is written out again, which has each of them once.
 
-    A text may also be written otherwise (`1e2`, escapes). Without blanks each key is followed by `":`, and so is what
-    looks like it within strings: if there are as many of these as there were, none was lost either.
+    Behind each key is a colon, and all others are within strings, of which writing adds none: if there are as many as
+    there were, nothing was lost.
     """
     if len(text) > _LONG and (keys := _keys_in(text)) and keys == _keys_of(value):
         return True
     try:
         written = _encode(value)
-        if written == text:
-            return True
-        compact = msgspec.json.format(text, indent=-1)
     except RecursionError:
         return False
-    return written == compact or (written.count(_KEY) == compact.count(_KEY) and not _escaped(text))
+    return written == text or (written.count(b":") == text.count(b":") and not _has_hidden_colons(text))
 
 
 def _keys_in(text: bytes) -> int | None:
@@ -178,8 +173,9 @@ def _items(container: Any) -> Iterable[Any]:
     return container.values() if isinstance(container, dict) else container
 
 
-def _escaped(text: bytes) -> bool:
-    return text.find(b"\\u00") >= 0 and any(text.find(escape) >= 0 for escape in _ESCAPES)
+def _has_hidden_colons(text: bytes) -> bool:
+    """Whether some are written as escapes."""
+    return text.find(b"\\u003") >= 0
 
 
 def _once(pairs: list[tuple[str, Any]]) -> None:

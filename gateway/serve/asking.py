@@ -6,7 +6,7 @@ stands at `scope["state"][STILL]`: whether he may still come in.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.call import Subject
@@ -26,11 +26,21 @@ Person = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Compared as a whole: the same person at another profile is another client. `local`: he started this process."""
+    """Compared as a whole: the same person at another profile is another client. `local`: he started this process.
+
+    Its hash is found out once: each call of a session looks by it.
+    """
 
     subject: Subject
     profile: Profile = WHOLE
     local: bool = False
+    _hash: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.subject, self.profile, self.local)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def person(self) -> Person:

@@ -4,6 +4,7 @@ To uvicorn it is one that rests meanwhile: what it keeps of a connection (who wa
 is kept here for these calls. While one is answered, nothing is read.
 """
 
+import asyncio
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -61,7 +62,7 @@ class Quick(BoundedProtocol):
     def _begin(self, plain: Plain) -> None:
         self._clear_head()
         self._call = call = Underway(None)
-        call.task = task = self.loop.create_task(self._answer(plain, call), name=NAME)
+        call.task = task = asyncio.Task(self._answer(plain, call), loop=self.loop, name=NAME)
         self.tasks.add(task)
 
     async def _answer(self, plain: Plain, call: Underway) -> None:

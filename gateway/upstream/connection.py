@@ -35,6 +35,7 @@ from gateway.upstream import outcomes, wire
 from gateway.upstream.augmented import augmented, result_of
 from gateway.upstream.auth.carrying import Message, Reply, post
 from gateway.upstream.auth.credentials import Carrier
+from gateway.upstream.http1 import Headers
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.pools import Pools
 from gateway.upstream.streams import Exchange
@@ -131,7 +132,7 @@ class Connection:
     def __post_init__(self) -> None:
         self.protocol_version = self.session.protocol_version or ""
         self.modern = self.protocol_version in MODERN_PROTOCOL_VERSIONS
-        self._own_headers = lru_cache(KEPT)(self._made_headers)
+        self._own_headers = lru_cache(KEPT)(lambda method, name: Headers(self._made_headers(method, name)))
 
     async def ask(self, method: str, params: JsonObject, timeout: float) -> Any:
         """A request without side effects: its raw result, whatever it is. Raises MCPError or TimeoutError."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["REST", "BadResponse", "Body", "Head", "header_lines", "own_lines", "parse_head", "request_line"]
+__all__ = ["REST", "BadResponse", "Body", "Head", "Headers", "header_lines", "own_lines", "parse_head", "request_line"]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
@@ -71,13 +71,23 @@ def _line(name: str, value: str) -> str:
 _known = lru_cache(1024)(_line)
 
 
+class Headers(dict[str, str]):
+    """Headers that many requests have. For reading only: their lines are written once."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(headers)
+        self.lines: bytes | None = None
+
+
 def own_lines(headers: Mapping[str, str]) -> bytes:
-    """The same of one request's own headers: where they are the same in many, as they were written then."""
-    repeated = _REPEATED.issuperset(headers) and sum(map(len, headers.values())) <= _REMEMBERED
-    return _same(tuple(headers.items())) if repeated else header_lines(headers.items())
-
-
-_same = lru_cache(1024)(header_lines)
+    """The lines of one request's own headers. Raises ValueError as `header_lines` does."""
+    if not isinstance(headers, Headers):
+        return header_lines(headers.items())
+    if headers.lines is None:
+        headers.lines = header_lines(headers.items())
+    return headers.lines
 
 
 def parse_head(data: bytes) -> Head:

@@ -27,13 +27,12 @@ class Value:
 
 def test_it_equals_and_hashes_and_reads_as_a_frozen_one() -> None:
     one, same, other = Value(1), Value(1, c=[]), Value(2)
-    assert (one == same, one == other) == (True, False)
+    assert (one == same, one == other, one != same, one == object()) == (True, False, False, False)
     assert hash(one) == hash(same) == hash(Frozen(1))
     assert repr(one) == "Value(a=1, b='b')"
     assert replace(one, a=2) == other
     assert one.a == 1
     assert [found.name for found in dataclasses.fields(Value)] == ["a", "b", "c"]
-    assert Value.__slots__ == Frozen.__slots__
 
 
 @value(frozen=True, slots=True)
@@ -84,6 +83,12 @@ def test_what_is_special_about_a_field_is_not_lost_with_a_base() -> None:
         class Special(Plain):
             d: int = field(default=0, compare=False)
 
+    with pytest.raises(TypeError, match="not all compared"):
+
+        @value(frozen=True, slots=True)
+        class Below(Value):
+            d: int = 0
+
 
 def test_one_that_is_not_to_be_compared_is_itself() -> None:
     @value(frozen=True, slots=True, eq=False)
@@ -94,10 +99,21 @@ def test_one_that_is_not_to_be_compared_is_itself() -> None:
     assert len({Alone(1), Alone(1)}) == 2
 
 
-def test_it_is_made_without_the_detour_that_makes_a_frozen_one_slow() -> None:
+@value(frozen=True, slots=True)
+class Twice:
+    a: int
+    b: int = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "b", 2 * self.a)
+
+
+def test_one_that_finds_something_out_is_made_without_the_detour_that_makes_a_frozen_one_slow() -> None:
+    assert Twice(2).b == 4
+    assert Twice(2) == Twice(2)
     assert "__setattr__" in Frozen.__init__.__code__.co_names
-    assert "__setattr__" not in Value.__init__.__code__.co_names
-    assert "__setattr__" not in Value.__dict__
+    assert "__setattr__" not in Twice.__init__.__code__.co_names
+    assert "__setattr__" not in Twice.__dict__
 
 
 def test_what_is_changed_is_another_one_and_the_first_stays() -> None:
