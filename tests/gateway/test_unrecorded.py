@@ -1,6 +1,7 @@
 """A client's call whose end could not be recorded is in doubt, and counts as made, once the store is back."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from gateway.errors import StoreError
 from gateway.events import Event, Returned
 from gateway.store import run_account
 from gateway.unrecorded import Unrecorded
-from tests.fixtures.parts import ANN, RULES, Stage, arrivals, opened, tally
+from tests.fixtures.parts import ANN, RULES, Stage, arrivals, gate, opened, tally
 
 BUDGETS = '[budgets.b]\neach = "subject"\ntool = "desk/*"\ntool_calls = 100\nper = "day"\n'
 FREE = RULES.replace(" ask, ", " allow, ")
@@ -124,20 +125,13 @@ def test_what_was_answered_stays_so_whatever_else_broke(tmp_path: Path) -> None:
 
 async def give_up(client: ClientRun, count: int = 1) -> None:
     """Calls that are given up while their server is at work on them."""
-    arrived = asyncio.Queue[asyncio.StreamWriter]()
-
-    def hold(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        arrived.put_nowait(writer)
-
-    async with await asyncio.start_server(hold, "127.0.0.1", 0) as gate:
-        port = gate.sockets[0].getsockname()[1]
-        for _ in range(count):
-            call = asyncio.ensure_future(client.call("desk__hold", {"port": port}))
-            there = await arrived.get()
+    for _ in range(count):
+        async with gate() as held:
+            call = asyncio.ensure_future(client.call("desk__hold", {"port": held.port}))
+            await held.arrived(1)
             call.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await call
-            there.close()
 
 
 def test_of_calls_that_are_given_up_only_the_newest_are_remembered(
