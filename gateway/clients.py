@@ -277,7 +277,7 @@ class ClientRun(Shown):
             work = self._work(taken, hints=asked.caller is NOBODY, came=asked.came)
             result = await self._clients.pipeline.call(proposal, work, attempt)
         except BaseException as error:
-            unrecorded.left(key, error)
+            await unrecorded.left(key, error)
             # the run may have ended, and this session with it where a person wanted that
             if not isinstance(error, (IllegalEvent, LeaseLost)) or not await self._is_stopped():
                 raise

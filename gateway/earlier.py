@@ -20,6 +20,7 @@ __all__ = [
     "Read",
     "Who",
     "held_in",
+    "held_since",
     "read_by",
     "read_until",
     "stopped_by",
@@ -92,11 +93,15 @@ async def _read_in(store: Store, row: RunRow, since: int) -> Read:
 
 async def held_in(store: Store, run_id: str) -> Held:
     """What the calls of a run have reserved that have no answer. It is read in pages, and others have their turn."""
-    held, after = NOTHING_HELD, 0
+    return (await held_since(store, run_id))[0]
+
+
+async def held_since(store: Store, run_id: str, held: Held = NOTHING_HELD, after: int = 0) -> tuple[Held, int]:
+    """The same, where what was `held` is known as of the event `after`; and of which event that is true."""
     while page := await store.events(run_id, after, MOST_READ):
         held, after = held_back(page, held), page[-1].seq
         await asyncio.sleep(0)
-    return held
+    return held, after
 
 
 async def stopped_by(store: Store, run_id: str) -> Cancelled | None:

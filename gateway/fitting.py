@@ -30,13 +30,12 @@ __all__ = ["Fitting", "Teller"]
 
 @value(frozen=True, slots=True)
 class Teller:
-    """Who is told, what there is to be told, and how it is done. `ask` puts a question for a summary."""
+    """Who is told, what there is to be told, and how it is done."""
 
     agent: Agent
     model: Model
     offer: Offer
     record: Callable[[Event], Awaitable[None]]
-    ask: Callable[[Request], Awaitable[object]]
     tracing: Tracing
 
 
@@ -54,8 +53,9 @@ class Fitting:
         shown = self.history.shown
         return assemble(teller.agent, run, teller.model.name, teller.offer, shown, deadlines=deadlines)
 
-    async def fits(self, run: Run, turn: int, teller: Teller) -> bool:
-        """Whether the conversation fits; if not, one step has been taken towards it. Raises ContextTooSmall.
+    async def fits(self, run: Run, turn: int, teller: Teller, ask: Callable[[Request], Awaitable[object]]) -> bool:
+        """Whether the conversation fits; if not, one step has been taken towards it. `ask` puts a question for a
+        summary. Raises ContextTooSmall.
 
         What the model has refused as too large does not fit, whatever its window is said to be: half of it may.
         """
@@ -67,7 +67,7 @@ class Fitting:
         wanted = planned(self.history.messages, run.compaction, teller.agent.context.keep_recent, room)
         grows = wanted.messages > run.compaction.messages
         if grows and not run.draft and not run.draft_failed:
-            await teller.ask(self._summary(run, wanted, teller, room))
+            await ask(self._summary(run, wanted, teller, room))
             return False
         if grows:
             wanted = replace(wanted, summary=run.draft or self._by_rule(run, wanted, room))

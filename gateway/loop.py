@@ -106,25 +106,44 @@ class Loop:
 
 
 @dataclass(slots=True)
+class _News:
+    """What was recorded, by whomever: approvals come from other processes."""
+
+    watcher: Watcher
+    halts: int = 0  # how often somebody has stopped the run
+    refusals: list[Decided] = field(default_factory=list)  # not told of yet
+
+    def heard(self, fresh: Sequence[Recorded]) -> None:
+        for recorded in fresh:
+            self.watcher.recorded(recorded)
+            self.halts += type(recorded.event) in _HALTS
+        self.refusals += refused_lately(fresh)
+
+
+@dataclass(slots=True)
 class _Drive:
-    """One worker's time with one run. `run` is what its events fold to, as the journal knows them."""
+    """One worker's time with one run. `run` is what its events fold to, as the journal knows them.
+
+    None of its parts holds the whole: so the conversation, which may be megabytes, goes with the drive, and not when
+    the collector next comes by.
+    """
 
     parts: Parts
     lease: Lease
     watcher: Watcher
     halting: Halting
     over: Callable[[], bool] | None = None  # a worker's time
+    news: _News = field(init=False)
     journal: Journal = field(init=False)
     speaking: Speaking = field(init=False)
-    halts: int = 0  # how often somebody has stopped it
     ear: OfRun = field(init=False)
-    refusals: list[Decided] = field(default_factory=list)  # not told of yet
     retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.parts.store, self.lease, self._heard)
-        self.speaking = Speaking(self.parts, self.journal, self.watcher.streamed)
-        self.ear = OfRun(lambda: self.run)
+        self.news = _News(self.watcher)
+        self.journal = journal = Journal(self.parts.store, self.lease, self.news.heard)
+        self.speaking = Speaking(self.parts, journal, self.watcher.streamed)
+        self.ear = OfRun(lambda: journal.run)
 
     @property
     def run(self) -> Run:
@@ -177,25 +196,18 @@ class _Drive:
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""
-        halts = self.halts
+        halts = self.news.halts
         try:
             whole = await self.halting.through(step, self.journal.seen)
         except IllegalEvent:
             await self.journal.read()
-            if self.run.status in ("queued", "running") and self.halts == halts:
+            if self.run.status in ("queued", "running") and self.news.halts == halts:
                 raise
         else:
             if not whole:
                 await self.journal.read()
-        while self.refusals and self.run.status == "running":  # as long as it waits, the next driver tells of them
-            await self._trace_refusal(self.refusals.pop(0))
-
-    def _heard(self, fresh: Sequence[Recorded]) -> None:
-        """What was recorded, by whomever: approvals come from other processes."""
-        for recorded in fresh:
-            self.watcher.recorded(recorded)
-            self.halts += type(recorded.event) in _HALTS
-        self.refusals += refused_lately(fresh)
+        while self.news.refusals and self.run.status == "running":  # as long as it waits, the next driver tells of them
+            await self._trace_refusal(self.news.refusals.pop(0))
 
     async def _append(self, event: Event) -> None:
         await self.journal.append((event,))

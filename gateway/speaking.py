@@ -7,6 +7,7 @@ until the user chooses another, the tools until the servers', the policy or the 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from gateway.agents import Agent
 from gateway.agents.context import window_of
@@ -117,7 +118,7 @@ class Speaking:
         """Whether the next question fits the window, by the tools that there are now; if not, one step has been taken
         towards it. Raises ContextTooSmall.
         """
-        return await self._fitting.fits(self._run, turn, self._told())
+        return await self._fitting.fits(self._run, turn, self._told(), self._summarised)
 
     def request(self) -> Request:
         """The next question, as it was found to fit."""
@@ -137,11 +138,8 @@ class Speaking:
         if self._teller is None or self._teller.model is not model or self._teller.offer is not made:
             agent = self.agent
             agent = agent if agent.max_output_tokens else replace(agent, max_output_tokens=model.most_output)
-            self._teller = Teller(agent, model, made, self._record, self._summarised, self._parts.tracing)
+            self._teller = Teller(agent, model, made, partial(_record, self._journal), self._parts.tracing)
         return self._teller
-
-    async def _record(self, event: Event) -> None:
-        await self._journal.append((event,))
 
     async def _summarised(self, request: Request) -> None:
         request = replace(request, deadlines=self._deadlines)
@@ -155,6 +153,10 @@ class Speaking:
         """Those of the model, within the time that the run may still work."""
         said, left = self.model.deadlines, seconds_left(self._run, self._parts.store.now())
         return said if left is None or left >= said.total else replace(said, total=left)
+
+
+async def _record(journal: Journal, event: Event) -> None:
+    await journal.append((event,))
 
 
 def _unheard(_event: StreamEvent) -> None:

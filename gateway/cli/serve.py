@@ -155,6 +155,7 @@ async def _front(runtime: "Runtime", keys: "KeyRing") -> "AsyncIterator[Front]":
     from dataclasses import replace
 
     from gateway.entrance import answers_over_http
+    from gateway.memory import giving_back
     from gateway.orphans import LEASE, kept
     from gateway.serve.consent import Consent
     from gateway.serve.front import Front
@@ -167,7 +168,7 @@ async def _front(runtime: "Runtime", keys: "KeyRing") -> "AsyncIterator[Front]":
     url = url if answers_over_http(runtime.config) else None
     consent = Consent(runtime.approving, forms=forms, url=url) if forms or url else None
     front = Front(sessions, runtime.upstream, keys, consent=consent)
-    async with kept(clients):
+    async with kept(clients), giving_back():
         try:
             yield front
         finally:

@@ -34,10 +34,11 @@ def worker_command(concurrency: int | None, once: bool, until_idle: bool, as_jso
 async def _work(caller: Caller, concurrency: int | None, most: int | None, *, until_idle: bool, as_json: bool) -> int:
     from gateway.cli.leaving import Leaving
     from gateway.hiring import hired, terms_of, within, work
+    from gateway.memory import giving_back
     from gateway.serve.signals import on_stop
 
     with Leaving() as leaving:
-        async with caller.runtime() as runtime:
+        async with caller.runtime() as runtime, giving_back():
             terms = within(terms_of(runtime.config), concurrency, most, until_idle=until_idle)
             worker = hired(runtime, tell_json if as_json else tell, terms)
             with on_stop(leaving.by(worker.stop, terms.grace)):

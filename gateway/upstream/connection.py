@@ -54,6 +54,7 @@ def _own_version() -> str:
 LEVEL_SECONDS, CANCEL_SECONDS = 5.0, 2.0
 KINDS = ("tools", "prompts", "resources")
 KEPT, SHORT = 256, 256  # headers, of names of so many characters
+MOST_MAPS = 4096  # tools of which it is known what of their arguments goes into headers
 CLIENT = types.Implementation(name="toolgate", version=_own_version())
 _CLIENT_JSON = CLIENT.model_dump(by_alias=True, mode="json", exclude_none=True)
 
@@ -278,6 +279,8 @@ class Connection:
     def mirrored(self, tool: Tool, arguments: Arguments) -> Mapping[str, str]:
         """`Mcp-Param-*`: the arguments that the tool's schema wants to see in headers too."""
         if tool.pin not in self._header_maps:
+            if len(self._header_maps) >= MOST_MAPS:  # a server may describe its tools in other words each time
+                self._header_maps.clear()
             self._header_maps[tool.pin] = x_mcp_header_map(tool.input_schema)
         wanted = self._header_maps[tool.pin]
         return mcp_param_headers(wanted, wire.read(arguments.text.encode())) if wanted else {}

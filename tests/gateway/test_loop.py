@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +28,12 @@ from gateway.events import (
     Resolved,
     event_name,
 )
+from gateway.fitting import Fitting
+from gateway.hearing import OfRun
+from gateway.journal import Journal
 from gateway.loop import LONGEST_PAUSE, Loop, backoff
 from gateway.pipeline import CallSettings
+from gateway.speaking import Speaking
 from gateway.turn import Model
 from gateway.upstream import Upstreams
 from providers import ProviderError, Request, StreamEvent, TextDelta
@@ -92,6 +97,24 @@ def test_a_whole_conversation_with_calls_side_by_side(tmp_path: Path) -> None:
         assert (first.system, first.model) == ("Be brief.", "tiny")
         assert [message.role for message in second.messages] == ["user", "assistant", "tool"]
         assert (await stage.books()).tool_calls == 3
+
+    on_stage(tmp_path, scenario)
+
+
+def test_a_conversation_goes_with_its_drive_and_not_when_the_collector_comes_by(tmp_path: Path) -> None:
+    """A worker held dozens of megabytes of runs that had ended: the parts of a drive held the whole of it."""
+    parts = (Journal, Speaking, Fitting, OfRun)
+
+    async def scenario(stage: Stage) -> None:
+        gc.collect()
+        before = {id(each) for each in gc.get_objects() if isinstance(each, parts)}
+        gc.disable()
+        try:
+            run = await stage.drive(await stage.queued(), Replies(calls(("desk__put", {"word": "a"})), says("Done.")))
+            assert run.status == "succeeded"
+            assert [each for each in gc.get_objects() if isinstance(each, parts) and id(each) not in before] == []
+        finally:
+            gc.enable()
 
     on_stage(tmp_path, scenario)
 

@@ -1,5 +1,6 @@
 """What was freed goes back to the system, where it can be told so."""
 
+import asyncio
 import ctypes
 import subprocess
 import sys
@@ -39,3 +40,27 @@ def test_holes_in_the_memory_go_back_to_the_system() -> None:
 def test_without_such_an_allocator_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     memory.give_back()
+
+
+def test_memory_is_given_back_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For as long as the block lasts, and not any more after it."""
+
+    async def counted() -> None:
+        given, third = 0, asyncio.Event()
+
+        def count() -> None:
+            nonlocal given
+            given += 1
+            if given == 3:
+                third.set()
+
+        monkeypatch.setattr(memory, "give_back", count)
+        monkeypatch.setattr(memory, "EVERY", 0.0)
+        async with memory.giving_back():
+            await third.wait()
+        after = given
+        await asyncio.sleep(0)
+        assert given == after
+        assert all(task is asyncio.current_task() for task in asyncio.all_tasks())
+
+    asyncio.run(counted())

@@ -1,17 +1,20 @@
 """A client's call whose end could not be recorded is in doubt, and counts as made, once the store is back."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import unrecorded
+from gateway.clients import ClientRun
 from gateway.errors import StoreError
 from gateway.events import Event, Returned
 from gateway.store import run_account
 from gateway.unrecorded import Unrecorded
-from tests.fixtures.parts import ANN, RULES, Stage, arrivals, opened, tally
+from tests.fixtures.parts import ANN, RULES, Stage, arrivals, gate, opened, tally
 
 BUDGETS = '[budgets.b]\neach = "subject"\ntool = "desk/*"\ntool_calls = 100\nper = "day"\n'
 FREE = RULES.replace(" ask, ", " allow, ")
@@ -112,9 +115,52 @@ def test_what_was_answered_stays_so_whatever_else_broke(tmp_path: Path) -> None:
                 try:
                     await made_and_then_broken()
                 except StoreError as error:
-                    left.left("call/1", error)
+                    await left.left("call/1", error)
             await left.settled()
             assert await doubts(stage, client.run_id) == []
             assert await held(stage, client.run_id) == (2, 0)
+
+    on_stage(tmp_path, scenario)
+
+
+async def give_up(client: ClientRun, count: int = 1) -> None:
+    """Calls that are given up while their server is at work on them."""
+    for _ in range(count):
+        async with gate() as held:
+            call = asyncio.ensure_future(client.call("desk__hold", {"port": held.port}))
+            await held.arrived(1)
+            call.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await call
+
+
+def test_of_calls_that_are_given_up_only_the_newest_are_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unrecorded, "MOST", 4)
+
+    async def scenario(stage: Stage, _store: Away) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            await give_up(client, 13)
+            assert len(client._unrecorded) < 2 * 4  # noqa: SLF001 - nothing else tells what it holds
+        assert await doubts(stage, client.run_id) == [f"call/{number}" for number in range(1, 14)]
+
+    on_stage(tmp_path, scenario)
+
+
+def test_one_that_has_no_word_is_remembered_however_many_come_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unrecorded, "MOST", 4)
+
+    async def scenario(stage: Stage, store: Away) -> None:
+        async with stage.clients().run(ANN, "an editor") as client:
+            store.from_ = Returned
+            await give_up(client)
+            store.away, store.from_ = False, None
+            await give_up(client, 13)
+            assert "call/1" not in await doubts(stage, client.run_id)
+        assert (await doubts(stage, client.run_id))[-1] == "call/1"
+        assert await held(stage, client.run_id) == (14, 0)
 
     on_stage(tmp_path, scenario)

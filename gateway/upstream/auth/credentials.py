@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from gateway.call import Subject
 from gateway.errors import LogInNeeded
@@ -65,7 +66,7 @@ class Credentials:
     def __init__(self, source: Source, clock: Callable[[], float] = time.time) -> None:
         self._source = source
         self._clock = clock
-        self._turns: dict[_Who, asyncio.Lock] = {}
+        self._turns = WeakValueDictionary[_Who, asyncio.Lock]()  # of those who renew just now
         self._given: dict[str, None] = {}  # a set that remembers its order
         self._renewing: set[asyncio.Task[Grant | None]] = set()
 

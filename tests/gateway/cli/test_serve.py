@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway import hiring
+from gateway import hiring, memory
 from gateway.cli import serve
 from gateway.errors import StoreError
 from gateway.events import Queued, Started
@@ -95,6 +95,25 @@ def test_a_gateway_whose_worker_breaks_ends_with_an_error(toolgate: Command, mon
     said = toolgate("serve", "--port", "0", "--workers", "1")
     assert said.code == 1
     assert "the queue is gone" in said.err
+
+
+@pytest.mark.usefixtures("project")
+def test_a_gateway_gives_memory_back_for_as_long_as_it_serves(
+    toolgate: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = asyncio.Event()
+
+    async def over(*_given: object) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await given.wait()
+        raise StoreError("it has been given back")
+
+    monkeypatch.setattr(hiring, "work", over)
+    monkeypatch.setattr(serve, "_settled", lambda: None)  # this process goes on
+    monkeypatch.setattr(memory, "give_back", given.set)
+    monkeypatch.setattr(memory, "EVERY", 0.0)
+    said = toolgate("serve", "--port", "0", "--workers", "1")
+    assert "it has been given back" in said.err
 
 
 def test_people_are_told_on_stderr(project: Path, env: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
 """`toolgate worker`: what was submitted is driven, by a process that can be told to stop."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway import hiring, memory
 from gateway.cli.worker import tell
+from gateway.errors import StoreError
 from gateway.run import Run
 from gateway.worker import Outcome
 from tests.gateway.cli.conftest import Command
+from tests.gateway.cli.terminal import PATIENCE
 
 
 def test_a_run_that_was_submitted_is_driven_by_a_worker(bare: Path, toolgate: Command) -> None:
@@ -39,6 +43,21 @@ def test_a_worker_that_is_told_to_stop_stops(bare: Path) -> None:
             assert process.wait(60) == 0
         finally:
             process.kill()
+
+
+@pytest.mark.usefixtures("bare")
+def test_a_worker_gives_memory_back_for_as_long_as_it_works(toolgate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = asyncio.Event()
+
+    async def over(*_given: object) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await given.wait()
+        raise StoreError("it has been given back")
+
+    monkeypatch.setattr(hiring, "work", over)
+    monkeypatch.setattr(memory, "give_back", given.set)
+    monkeypatch.setattr(memory, "EVERY", 0.0)
+    assert "it has been given back" in toolgate("worker").err
 
 
 def test_what_a_run_is_called_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

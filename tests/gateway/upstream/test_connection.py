@@ -5,13 +5,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gateway.call import Answered, Unsent
+from gateway.call import Answered, Arguments, Tool, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams
-from gateway.upstream.connection import CLIENT, Link
+from gateway.upstream import connection as module
+from gateway.upstream.connection import CLIENT, Connection, Link
 
 TEXT = '{"f":1e+16,"n":12345678901234567890,"region":"Zürich"}'
 
@@ -28,6 +30,19 @@ def test_the_first_reason_for_a_loss_stays_and_both_news_wake() -> None:
         assert await link.explain("as it is") == "as it is"
 
     asyncio.run(scenario())
+
+
+def test_of_tools_that_are_described_otherwise_each_time_only_so_many_are_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_MAPS", 4)
+    nobody: Any = SimpleNamespace(protocol_version="2026-07-28")
+    connection = Connection(nobody, nobody, nobody, Link(), nobody)
+    region = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
+    for number in range(20):
+        tool = Tool("s", "act", {"inputSchema": region}, f"pin-{number}")
+        assert connection.mirrored(tool, Arguments.parse({"region": "eu"})) == {"Mcp-Param-Region": "eu"}
+    assert len(connection._header_maps) <= 4  # noqa: SLF001 - nothing else tells what it holds
 
 
 def test_we_say_who_we_are() -> None:

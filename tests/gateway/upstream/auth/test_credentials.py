@@ -62,6 +62,17 @@ def test_a_fresh_token_is_used_until_it_is_about_to_end() -> None:
     asyncio.run(go())
 
 
+def test_of_a_subject_who_renews_nothing_is_kept_but_what_he_got() -> None:
+    async def go() -> None:
+        credentials, source = made()
+        for number in range(20):
+            await credentials.headers(Subject(f"user:{number}", "default"))
+        assert len(source.asked) == 20
+        assert not credentials._turns  # noqa: SLF001 - nothing else tells what it holds
+
+    asyncio.run(go())
+
+
 def test_a_token_that_is_granted_for_a_moment_is_used_for_that_moment() -> None:
     async def go() -> None:
         credentials, source = made(lifetime=1)
