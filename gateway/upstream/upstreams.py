@@ -130,8 +130,8 @@ class Upstreams:
         server, errand = self._servers.get(call.server), Errand(timeout, meta, caller, answers)
         if server is None:
             return self._nowhere(call)
-        asked = asks(caller.capabilities) and not (caller.modern and server.modern)
-        apart = server.legacy and server.foreign(call.subject)  # a session of that era is one user's
+        asked = asks(caller.capabilities) and not (caller.modern and server.era == "modern")
+        apart = server.era == "legacy" and server.foreign(call.subject)  # a session of that era is one user's
         return self._by_own(server, call, errand, apart=apart) if asked or apart else server.forward(call, errand)
 
     @staticmethod
