@@ -17,7 +17,7 @@ from mcp.shared.inbound import find_invalid_x_mcp_header
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject, Tool, pin_of
-from gateway.offer import UNHINTED, About, Hint, Offer, OfferKind
+from gateway.offer import GATEWAYS, UNHINTED, About, Hint, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
@@ -29,6 +29,7 @@ __all__ += ["problem_of"]
 MAX_PAGES = 100
 MAX_TOOLS = 10_000  # and of anything else that is listed
 MAX_TOOL = 256 * 1024  # bytes of one definition
+MOST_GATEWAYS, LONGEST_GATEWAY = 1000, 64  # behind a server, and characters of the name of one
 LONGEST_HINT = 24 * 3600 * 1000  # milliseconds, as the SDK has it
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
 
@@ -69,13 +70,21 @@ class Listing:
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""
-    definitions, note, hint = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
+    gateways: tuple[str, ...] = ()
+
+    async def asked(method: str, params: Mapping[str, Any]) -> Any:
+        nonlocal gateways
+        page = await ask(method, params)
+        gateways = gateways or _gateways_in(page)
+        return page
+
+    definitions, note, hint = await _all_pages(asked, "tools/list", "tools", f"{server}/*")
     judging = _Judging(server, trusted)
     for number, definition in enumerate(definitions, 1):
         judging.take(number, definition)
         if number % _MANY == 0:
             await asyncio.sleep(0)  # calls go on
-    about = About(hints={"tools/list": hint})
+    about = About(hints={"tools/list": hint}, gateways=gateways)
     return Listing(judging.tools, {**judging.rejected, **note}, about=about)
 
 
@@ -139,6 +148,14 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
     return found[:MAX_TOOLS], {everything: note}, hint
 
 
+def _gateways_in(page: Any) -> tuple[str, ...]:
+    """What another Toolgate says of itself and of those behind it."""
+    meta = page.get("_meta") if isinstance(page, Mapping) else None
+    said = meta.get(GATEWAYS) if isinstance(meta, Mapping) else None
+    named = said[:MOST_GATEWAYS] if isinstance(said, list) else []
+    return tuple(name for name in named if isinstance(name, str) and len(name) <= LONGEST_GATEWAY)
+
+
 def _hint_in(page: Mapping[str, Any], asked: float) -> Hint:
     """Counted from when it was asked for: later it may have changed on its way."""
     ttl = page.get("ttlMs")
@@ -185,7 +202,8 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
             continue
         offers, rejected = (*offers, *more.offers), {**rejected, **more.rejected}
         hints |= more.about.hints
-    return Listing(listing.tools, rejected, offers, _about(session, hints), whole)
+    about = replace(_about(session, hints), gateways=listing.about.gateways)
+    return Listing(listing.tools, rejected, offers, about, whole)
 
 
 async def _sure(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:

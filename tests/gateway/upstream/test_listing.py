@@ -218,3 +218,20 @@ def test_a_definition_is_not_longer_than_it_may_be_however_it_is_written() -> No
     long = b'{"name":"act","inputSchema":{"type":"object","n":1.%b}}' % (b"0" * 600_000)
     listing = listed({None: read(b'{"tools":[%b]}' % long)})
     assert "256 KB" in listing.rejected["s/act"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "gateways"),
+    [
+        (None, ()),
+        ({}, ()),
+        ({"toolgate/gateways": "a"}, ()),
+        ({"toolgate/gateways": ["a", 1, "b" * 65, "c"]}, ("a", "c")),
+        ({"toolgate/gateways": ["a"] * 2000}, ("a",) * 1000),
+    ],
+)
+def test_what_another_gateway_says_of_those_behind_it_is_read(meta: Any, gateways: tuple[str, ...]) -> None:
+    async def ask(_method: str, _params: Mapping[str, Any]) -> Any:
+        return {"tools": [TOOL], "_meta": meta}
+
+    assert asyncio.run(list_tools(ask, "s", trusted=False)).about.gateways == gateways

@@ -490,3 +490,22 @@ def test_a_server_that_is_slow_to_start_is_not_waited_for_for_ever(hostile: Any,
             assert set(up.catalogue.missing) == {"hang"}
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_leads_back_to_this_gateway_is_left_out_and_said_to_be(
+    hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.upstream.upstreams.secrets.token_hex", lambda _size: "own")
+    said = {"me": "own", "round": "b own", "late": "z own y", "far": "a b"}
+    specs = [replace(hostile("gateway", env={"GATEWAYS": text}), name=name) for name, text in said.items()]
+
+    async def scenario() -> None:
+        async with upstreams(*specs) as up:
+            catalogue = up.catalogue
+            assert list(catalogue.tools) == ["far/act", "late/act"]
+            assert set(catalogue.missing) == {"me", "round"}
+            assert all("among its servers" in why for why in catalogue.missing.values())
+            assert catalogue.gateways == ("own", "z", "y", "a", "b")
+        assert caplog.text.count("server me is left out") == 1
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
