@@ -22,6 +22,7 @@ from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
 from gateway.verbatim import Verbatim, depth_over, listed
+from gateway.visible import shortened
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
@@ -34,7 +35,13 @@ LONGEST_HINT = 24 * 3600 * 1000  # milliseconds, as the SDK has it
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
 
 _MANY = 256  # definitions that are judged while all others wait
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")  # MCP 2025-11-25, Tools: tool names
+LONGEST_SHOWN = 60  # characters of a name that can't be used
+# MCP 2025-11-25, Tools: tool names have letters, digits, `_`, `-` and `.`, at most 128; but this is a SHOULD, older
+# versions have no such rule, and servers are out there that group tools by `/` or write words. Models see another name
+# anyway, and a path ends its server's name at the first slash. A colon is what prompts and URIs have, and no tool; the
+# signs of globs and of CSV can't be in a name that policies write; nor may one be taken for another (`a//b`, `a/../b`).
+_NAME = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_.-]+(?:[ /][A-Za-z0-9_.-]+)*")
+_STEP = re.compile(r"(?:^|/)\.{1,2}/|/\.{1,2}$")
 
 
 class NoList(ValueError):
@@ -46,9 +53,9 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. Among these
-    are the `unseen` ones, by name, whose schemas are still to be looked at. One that is not `whole` lacks a list that
-    could not be had, and may be there another time.
+    """`tools` by name; `rejected` from `server/tool` (or `server/#3 (a:b)`, the third in the list) to the reason. Among
+    these are the `unseen` ones, by name, whose schemas are still to be looked at. One that is not `whole` lacks a list
+    that could not be had, and may be there another time.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -263,10 +270,13 @@ def problem_of(definition: Any) -> str:
     """Why a definition can't be used, empty if it can: the first rung that fails. Pure."""
     if problem := _problem_of_definition(definition):
         return problem
-    name = definition.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`"
+    if not _is_name(definition.get("name")):
+        return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`, with single blanks or `/` between them"
     return _problem_of_schema(definition)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and not _STEP.search(name)
 
 
 def _problem_of_definition(definition: Any) -> str:
@@ -306,6 +316,8 @@ def _problem_of_schema(definition: JsonObject) -> str:
 
 
 def _shown_name(definition: Any, number: int) -> str:
-    """A name that can be shown, or the place in the list."""
+    """A name that a tool could have; else the place in the list, with what stands there for a name."""
     name = definition.get("name") if isinstance(definition, dict) else None
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else f"#{number}"
+    if isinstance(name, str) and _is_name(name):
+        return name
+    return f"#{number} ({shortened(name, LONGEST_SHOWN)})" if isinstance(name, str) and name else f"#{number}"
