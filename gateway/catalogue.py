@@ -33,7 +33,7 @@ class Catalogue:
     server that can be taken for another. Both know what is no tool by its label (`Offer.label`; `ABOUT` behind the
     server's name for its instructions, which are not in `about` while they are held). Which server a URI means is the
     affair of `uris`. The `unseen` ones are listed tools whose schemas are still to be looked at: they are not there
-    yet, but pinned like those that are.
+    yet, but pinned like those that are. `gateways` are this Toolgate and those behind it (`About.gateways`).
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class Catalogue:
     uris: Uris = field(default_factory=Uris)
     about: Mapping[str, About] = field(default_factory=dict)
     unseen: Sequence[Tool] = ()
+    gateways: tuple[str, ...] = ()
 
     @classmethod
     def of(  # noqa: PLR0913 - a catalogue has this many parts

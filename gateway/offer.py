@@ -9,9 +9,11 @@ from typing import Literal, NamedTuple
 
 from gateway.call import JsonObject
 
-__all__ = ["ABOUT", "UNHINTED", "About", "Hint", "Offer", "OfferKind"]
+__all__ = ["ABOUT", "GATEWAYS", "UNHINTED", "About", "Hint", "Offer", "OfferKind"]
 
 ABOUT = "about:instructions"  # behind its server's name: what a server tells models about itself
+
+GATEWAYS = "toolgate/gateways"  # in the `_meta` of a list of tools that one Toolgate gives another
 
 OfferKind = Literal["prompt", "resource", "template"]
 
@@ -57,10 +59,18 @@ UNHINTED = Hint(0.0, False)
 class About:
     """What a server says of itself in its handshake or discovery. `capabilities` is raw.
 
-    `hints` are those of its lists, by method: that they came anew changes nothing about a server.
+    `hints` are those of its lists, by method: that they came anew changes nothing about a server. `gateways` are the
+    Toolgates whose tools are among its own, itself first; none for any other server.
     """
 
     instructions: str = ""
     capabilities: JsonObject = field(default_factory=dict, repr=False)
     modern: bool = False
     hints: Mapping[str, Hint] = field(default_factory=dict, compare=False)
+    gateways: tuple[str, ...] = ()
+
+    def leads_back(self, own: str) -> bool:
+        """Whether that gateway is this server, or behind it, so that it would list its own tools again, and those anew.
+        Of two that name each other one passes this over: if both left the other out, both would take it up again.
+        """
+        return own in self.gateways and own >= self.gateways[0]

@@ -16,6 +16,7 @@ _OURS = re.compile(
     r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
     r"|it wrote a line longer than `max_answer` lets it"
     r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"
+    r"|it is this gateway, or has it among its servers"
     r"|it does not speak the older era|\d+ connections to it are in use|it acts for its users, and nobody is asking"
     r"|(?:`[^`]+` is [a-z ]+|it wants .+ of `[^`]+`): log in with `toolgate login [^`]+`"
     r"|it takes a token of whoever asks, and `?[^` ]+`? has brought none that holds"

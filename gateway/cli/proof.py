@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.call import Answered, Arguments, Outcome, Subject, Tool
 from gateway.config import Config
+from gateway.names import exposed_name
 from gateway.policy import Policy, Query, RunFacts
 from gateway.schema import violation
 
@@ -145,7 +146,7 @@ def harmless(listed: Sequence[Tool]) -> Iterator[tuple[Tool, Mapping[str, Any], 
 async def _denied(session: "Session", judge: _Judge, listed: Sequence[Tool], hidden: Sequence[Tool]) -> Tried:
     names = {tool.name for tool in listed}
     for tool in hidden:
-        name = f"{tool.server}__{tool.name}"
+        name = exposed_name(tool.path)
         effect, rule, why = judge.says(tool, {})
         if effect == "deny" and name not in names and _reads(tool):
             verdict, gate, said = _verdict(await session.call(name, {}))

@@ -61,7 +61,8 @@ UNEXPLAINED: Mapping[Effect, str] = {
 _OWN = "subject.is_requester"
 _ANY_TOOL = ToolGlob.of("*/*")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]*")
-_TOOL = re.compile(r"[A-Za-z0-9._*?-]+/[A-Za-z0-9._*?/:@%+~=&;$-]+")
+_WORD = r"[A-Za-z0-9._*?/:@%+~=&;$-]+"
+_TOOL = re.compile(rf"[A-Za-z0-9._*?-]+/{_WORD}(?: {_WORD})*")
 
 
 class Wrong(Exception):

@@ -21,6 +21,7 @@ Start at `front`, then follow a call.
     questions   what a client must have declared to be asked
     callers     who waits for an answer, and hears and is asked meanwhile
     changes     who is told that a list or a resource changed; `listening` is how, in both eras; `views` is for whom
+    subscribed  ... and of whom a part of a resource is news
     connected   what we keep for a connection of the handshake era
     sessions    which run a request belongs to
     replies     what the client is told

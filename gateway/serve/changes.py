@@ -3,8 +3,9 @@
 A change is news only until it is told: whoever reads slowly is told once of ten changes, and the newest is what he then
 finds. Nothing here waits for a client, or for a server. A server may say that a part of a resource has changed (MCP,
 Resources: the URI "might be a sub-resource" of the one that was subscribed to): that is told to whoever is subscribed
-to what stands above it in the URI, if he might subscribe to the part itself. An edited policy is noticed while somebody
-listens, and told to those for whom it makes a difference.
+to what stands above it in the URI, if he might subscribe to the part itself. Whether he might is asked when it is his
+turn to be told, and all who listen take turns, so many in a second: however much a server says, what is done for it has
+a bound. An edited policy is noticed while somebody listens, and told to those for whom it makes a difference.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
@@ -23,8 +24,10 @@ from gateway.errors import ToolgateError
 from gateway.offer import Offer
 from gateway.policy import Policy
 from gateway.serve.asking import Asker, Person
+from gateway.serve.subscribed import Key, Subscribed
 from gateway.serve.views import differing
-from gateway.uris import MAX_URI, qualified
+from gateway.upstream.meter import Meter, Pace
+from gateway.uris import qualified
 
 __all__ = ["LISTS", "Changes", "Listener", "Sources"]
 
@@ -34,14 +37,17 @@ MOST_EACH = MOST // 4  # of one person
 MOST_URIS = 500  # of one listener
 MOST_TEXT = 256 * 1024  # characters of these: with each new one a server is told all of them again
 MOST_TEXT_EACH = 4 * MOST_TEXT  # of all of one person's
-MOST_PARTS = 1000  # that a listener is still to be told of; beyond, it is what he subscribed to that has changed
-MOST_ABOVE = 64  # places in a URI at which another one may end
+MOST_PARTS = 100  # that a listener is still to be told of; beyond, it is what he subscribed to that has changed
+TURNS = Pace(500, 500.0)  # of all who listen: to be told something, or to be asked about by the policy
+UPDATED = "notifications/resources/updated"
 POLICY_LOOK = 1.0  # seconds between two looks at the policy, while somebody listens
 
 Send = Callable[[str, JsonObject], Awaitable[None]]
-Key = tuple[str, str]  # a server, and its own URI
+Turn = Callable[[], Awaitable[None]]
 
 log = logging.getLogger("toolgate.serve")
+
+T = TypeVar("T")
 
 
 class Sources(Protocol):
@@ -68,21 +74,24 @@ class Sources(Protocol):
 class Listener:
     """`asker`, who listens. `send` takes a method and its parameters; `may_hear` is asked again at each update, and
     `may_follow` about a part of what he subscribed to, by its qualified URI. Where a server acts for each user, he is
-    told of his own.
+    told of his own. `turn` returns when he may be told one thing more.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has its default but the first three
         self,
         send: Send,
         lists: Collection[str],
         asker: Asker,
         may_hear: Callable[[str], bool] = lambda _path: True,
         may_follow: Callable[[str], Awaitable[bool]] | None = None,
+        *,
+        turn: Turn = lambda: asyncio.sleep(0),
     ) -> None:
         self._send, self._lists, self.asker, self._may_hear = send, lists, asker, may_hear
-        self._may_follow = may_follow
+        self._may_follow, self._turn = may_follow, turn
         self.uris: dict[Key, str] = {}  # as he names them
         self._pending: dict[str, JsonObject] = {}
+        self._parts: dict[Key, Key] = {}  # that have changed, and of what: whether he may follow them is to be asked
         self._news = asyncio.Event()
         self._closed = False
 
@@ -101,29 +110,34 @@ class Listener:
 
     def updated(self, key: Key, subject: Subject | None) -> None:
         """A resource has changed: for this subject, or for all."""
-        if self._is_mine(subject) and key in self.uris and self._may_hear("/".join(key)):
-            self._tell("notifications/resources/updated", {"uri": self.uris[key]})
+        uri = self.uris.get(key) if self._is_mine(subject) else None
+        if uri is not None and not self._is_pending(UPDATED, uri) and self._may_hear("/".join(key)):
+            self._tell(UPDATED, {"uri": uri})
 
-    def above(self, keys: Iterable[Key], subject: Subject | None) -> Key | None:
-        """The first of these to which he is subscribed, if a change for this subject is his affair."""
-        if self._may_follow is None or not self.uris or not self._is_mine(subject):
-            return None
-        return next((key for key in keys if key in self.uris), None)
-
-    async def part_updated(self, key: Key, whole: Key) -> None:
-        """A part has changed of the resource to which he is subscribed. Raises StoreError."""
-        uri = qualified("/".join(key))
-        if self._may_follow is None or not await self._may_follow(uri) or whole not in self.uris:
+    def part_updated(self, key: Key, whole: Key, subject: Subject | None) -> None:
+        """A part has changed of the resource to which he is subscribed: for this subject, or for all."""
+        if self._may_follow is None or not self._is_mine(subject) or key in self._parts:
             return
-        named, own = self.uris[whole], whole[1]
-        if len(self._pending) >= MOST_PARTS:
+        if len(self._parts) >= MOST_PARTS:
             self.updated(whole, None)
-            return
-        told = named.removesuffix(own) + key[1] if named.endswith(own) else uri
-        self._tell("notifications/resources/updated", {"uri": told})
+        else:
+            self._parts[key] = whole
+            self._news.set()
+
+    async def _judge_part(self) -> None:
+        """Of the part that waits longest he is told, if he might be subscribed to it."""
+        key = next(iter(self._parts))
+        whole, uri = self._parts.pop(key), qualified("/".join(key))
+        may = await _quietly(self._may_follow(uri)) if self._may_follow is not None else False
+        if may and whole in self.uris:
+            named, own = self.uris[whole], whole[1]
+            self._tell(UPDATED, {"uri": named.removesuffix(own) + key[1] if named.endswith(own) else uri})
 
     def _is_mine(self, subject: Subject | None) -> bool:
         return subject is None or (subject.tenant, subject.user) == self.asker.person
+
+    def _is_pending(self, method: str, about: str) -> bool:
+        return f"{method} {about}" in self._pending
 
     def _tell(self, method: str, params: JsonObject) -> None:
         about = params.get("uri") or params.get("taskId", "")
@@ -136,12 +150,16 @@ class Listener:
 
     async def run(self) -> None:
         """Tells what there is to tell, until it is closed."""
-        while not self._closed or self._pending:
+        while not self._closed or self._pending or self._parts:
             await self._news.wait()
             self._news.clear()
-            while self._pending:
-                note = self._pending.pop(next(iter(self._pending)))
-                await self._send(note["method"], note["params"])
+            while self._pending or self._parts:
+                await self._turn()
+                if not self._pending:
+                    await self._judge_part()
+                if self._pending:
+                    note = self._pending.pop(next(iter(self._pending)))
+                    await self._send(note["method"], note["params"])
 
 
 class CurrentPolicy(Protocol):
@@ -161,6 +179,8 @@ class Changes:
         self._seen = sources.catalogue
         self._looking: asyncio.Task[None] | None = None
         self._listeners: dict[Listener, None] = {}
+        self._subscribed = Subscribed[Listener]()
+        self._meter = Meter(TURNS)
         self._work: set[asyncio.Task[None]] = set()
         self._ends: Sequence[Callable[[], None]] = (
             sources.subscribe(self._changed),
@@ -208,11 +228,17 @@ class Changes:
             return
         self._check_size(listener, uri)
         listener.uris[key] = uri
+        self._subscribed.add(key, listener)
         try:
             await self._sources.subscribe_resource(*key, listener.asker.subject)
         except BaseException:
-            listener.uris.pop(key, None)
+            self._unsubscribed(listener, key)
             raise
+
+    def _unsubscribed(self, listener: Listener, key: Key) -> bool:
+        """Whether he was subscribed to it."""
+        self._subscribed.remove(key, listener)
+        return listener.uris.pop(key, None) is not None
 
     def _check_size(self, listener: Listener, uri: str) -> None:
         if len(listener.uris) >= MOST_URIS:
@@ -224,7 +250,7 @@ class Changes:
             raise MCPError(types.INTERNAL_ERROR, f"The URIs that one client is subscribed to have at most {most}")
 
     def unwatch(self, listener: Listener, key: Key) -> None:
-        if listener.uris.pop(key, None) is not None:
+        if self._unsubscribed(listener, key):
             self._later(self._sources.unsubscribe_resource(*key, listener.asker.subject))
 
     def roots_changed(self, caller_key: str) -> None:
@@ -235,8 +261,12 @@ class Changes:
         """A client is gone, and with him the connections that were his."""
         self._sources.forget(caller_key)
 
+    async def turn(self) -> None:
+        """Returns when one listener more may be told something: others have their turn before him, and are served."""
+        await asyncio.sleep(self._meter.late(1, asyncio.get_running_loop().time()))
+
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(_quietly(work))
+        task: asyncio.Task[None] = asyncio.ensure_future(_quietly(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
 
@@ -276,24 +306,15 @@ class Changes:
                 listener.list_changed(kind)
 
     def _updated(self, server: str, uri: str, subject: Subject | None) -> None:
-        key, above = (server, uri), list(_above(server, uri))
-        for listener in self._listeners:
+        key = server, uri
+        told = set(self._subscribed.to(key))
+        for listener in told:
             listener.updated(key, subject)
-            whole = None if key in listener.uris else listener.above(above, subject)
-            if whole is not None:
-                self._later(listener.part_updated(key, whole))
-
-
-def _above(server: str, uri: str) -> Iterator[Key]:
-    """The URIs of which this one may be a part, the longest first."""
-    if len(uri) > MAX_URI:
-        return
-    start = uri.find("://") + 3 if "://" in uri else 0
-    ends = [place for place, letter in enumerate(uri) if place >= start and letter in "/?#"][:MOST_ABOVE]
-    for end in reversed(ends):
-        if end + 1 < len(uri):
-            yield server, uri[: end + 1]
-        yield server, uri[:end]
+        for whole, listeners in self._subscribed.above(key):
+            for listener in listeners:
+                if listener not in told:
+                    listener.part_updated(key, whole, subject)
+            told.update(listeners)
 
 
 def _shown(catalogue: Catalogue) -> Mapping[str, object]:
@@ -315,8 +336,9 @@ def _among(offers: Iterable[Offer], held: Collection[str]) -> set[str]:
     return {offer.label for offer in offers if offer.label in held} if held else set()
 
 
-async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+async def _quietly(work: Awaitable[T]) -> T | None:
     try:
-        await work
+        return await work
     except ToolgateError as error:
-        log.info("a subscription could not be ended: %s", error)
+        log.info("somebody could not be told of a change, or his subscription not be ended: %s", error)
+        return None

@@ -86,7 +86,7 @@ class Front:
         await self._ready(method, client)
         viewer = self.viewer(client)
         found, things = _list(method, viewer)
-        return told(found, hint_of(method, things, viewer.catalogue), viewer)
+        return told(found, hint_of(method, things, viewer.catalogue), viewer, client.name)
 
     async def _ready(self, method: str, client: Client) -> None:
         """Before a list is told: the policy is the one in force, and the list no older than its servers let it be."""

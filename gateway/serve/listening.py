@@ -149,9 +149,10 @@ class Listening:
         async def may_follow(uri: str) -> bool:
             return not isinstance(await self._front.viewer(client).may_subscribe(uri), Deny)
 
-        return Listener(
-            send, lists, client.asker, lambda path: self._front.viewer(client).offers(path, "read"), may_follow
-        )
+        def may_hear(path: str) -> bool:
+            return self._front.viewer(client).offers(path, "read")
+
+        return Listener(send, lists, client.asker, may_hear, may_follow, turn=self._changes.turn)
 
 
 def _raised(found: bool | BaseException) -> bool:

@@ -85,7 +85,7 @@ class Lists:
     def tools(self, client: Client, version: str, stamp: Mapping[str, Any]) -> Parts:
         viewer = self._sessions.viewer(client)
         tools, hint = self._list(viewer, client.asker)
-        around = dumped(enveloped(told({"tools": []}, hint, viewer), "tools/list", version, stamp))
+        around = dumped(enveloped(told({"tools": []}, hint, viewer, client.name), "tools/list", version, stamp))
         return _EMPTY[:-1], tools, around.removeprefix(_EMPTY[:-1])
 
     def remembered(self) -> tuple[int, int]:

@@ -8,10 +8,38 @@ from typing import Any
 from uuid import uuid4
 
 from gateway.call import JsonObject
+from gateway.visible import shortened
 
-__all__ = ["QUESTIONS", "for_the_handshake_era", "for_the_modern_era", "lacking", "pages_first", "worded"]
+__all__ = [
+    "QUESTIONS",
+    "for_the_handshake_era",
+    "for_the_modern_era",
+    "lacking",
+    "no_answers",
+    "pages_first",
+    "without_answers",
+    "worded",
+]
 
 QUESTIONS = ("elicitation/create", "sampling/createMessage", "roots/list")
+
+
+def without_answers(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of a request is held against MCP's schema: not a client's answers, which go to whoever asked as they are,
+    also where nobody knows an action, a role or a type of content in them. Pass it what `no_answers` says nothing of.
+    """
+    return {key: each for key, each in params.items() if key != "inputResponses"}
+
+
+def no_answers(params: Mapping[str, Any]) -> str | None:
+    """What is wrong with a client's answers: each is an object, whatever is in it."""
+    answers = params.get("inputResponses")
+    if answers is None:
+        return None
+    if not isinstance(answers, Mapping):
+        return "`inputResponses` must be an object: the answers by the keys of `inputRequests`"
+    odd = next((key for key, answer in answers.items() if not isinstance(answer, Mapping)), None)
+    return None if odd is None else f"The answer to `{shortened(odd, 60)}` in `inputResponses` must be an object"
 
 
 def lacking(method: str, params: Mapping[str, Any], declared: JsonObject) -> JsonObject:

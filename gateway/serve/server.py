@@ -29,6 +29,7 @@ from gateway.serve.exchanges import Request
 from gateway.serve.front import LISTS, Front
 from gateway.serve.kinds import KINDS
 from gateway.serve.listening import Listening
+from gateway.serve.questions import no_answers, without_answers
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
 from gateway.serve.task_methods import METHODS as TASK_METHODS
@@ -63,7 +64,7 @@ def build_server(front: Front, version: str, local: Asker | None) -> Server[Any]
             if answer is None:
                 return _greeted(ctx, await call_next(ctx), listening)
             if ctx.method not in TASK_METHODS:
-                methods.validate_client_request(ctx.method, ctx.protocol_version, ctx.params)
+                methods.validate_client_request(ctx.method, ctx.protocol_version, _unanswered(ctx))
             return answered(ctx, await answer(ctx), stamp)
         except MCPError as error:
             failed(ctx, error)
@@ -169,6 +170,16 @@ async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
         if not task.cancelled() and (error := task.exception()):
             log.warning("a call that was cancelled could not be recorded: %s", error)
         raise
+
+
+def _unanswered(context: Context) -> Mapping[str, Any] | None:
+    """Raises MCPError for answers that are none, in the era that has them there."""
+    params: Mapping[str, Any] | None = context.params
+    if params is None or "inputResponses" not in params:  # nearly always
+        return params
+    if context.protocol_version in MODERN_PROTOCOL_VERSIONS and (why := no_answers(params)):
+        raise MCPError(types.INVALID_PARAMS, why)
+    return without_answers(params)
 
 
 def _known(context: Context) -> bool:

@@ -67,7 +67,8 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     """Opens everything on `stack`, which the same task must close. Raises whatever went wrong."""
     opened = await _open(stack, opening, link)
     streams, pipes = opened.streams, opened.pipes
-    exchange, talk = Exchange(), Talk(opening.name, link.doubt, opening.updated)
+    exchange = Exchange()
+    talk = Talk(opening.name, link.doubt, opening.updated, may_ask=bool(opening.capabilities))
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
     ended = partial(link.lose, "" if pipes else "the server closed the connection")
@@ -152,8 +153,8 @@ def _listener(talk: Talk, outgoing: Outgoing, exchange: Exchange) -> Callable[[t
     def listen_first(message: types.JSONRPCMessage) -> bool:
         if isinstance(message, types.JSONRPCNotification):
             talk.hear({"method": message.method, "params": message.params})
-        if isinstance(message, types.JSONRPCError):
-            exchange.answered(message)
+        if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) and exchange.answered(message):
+            talk.answered(message.id)
         return isinstance(message, types.JSONRPCRequest) and talk.asked(message, answer)
 
     return listen_first

@@ -152,13 +152,15 @@ class Connection:
             raise error
         return reply.message.get("result")
 
-    async def _ask_dispatched(self, method: str, params: JsonObject, timeout: float | None) -> JsonObject:
+    async def _ask_dispatched(
+        self, method: str, params: JsonObject, timeout: float | None, over: Callable[[str], None] | None = None
+    ) -> JsonObject:
         request_id = f"toolgate-{self._ids()}"
         try:
             async with asyncio.timeout(timeout):
                 return await self._dispatch(request_id, method, dict(params), self._headers(method))
         finally:
-            self.exchange.over(request_id)
+            (over or self.exchange.over)(request_id)
 
     async def forward(
         self, wanted: Wanted, mirrored: Mapping[str, str], meta: JsonObject, timeout: float, caller: Caller = NOBODY
@@ -214,7 +216,7 @@ class Connection:
             async with asyncio.timeout(timeout) as limit:
                 with self.talk.serving(request_id, caller, limit, wanted.subject):
                     result = await self._dispatch(request_id, wanted.method, params, headers)
-                    return outcomes.answer(await self._result_of(result) if wanted.as_task else result)
+                    return outcomes.answer(await self._result_of(result, wanted, caller) if wanted.as_task else result)
         except TimeoutError:
             why = f"no answer within {timeout:.3g} s"
             return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
@@ -222,11 +224,18 @@ class Connection:
             started, more = request_id in self.exchange.started, self.exchange.more.get(request_id)
             return outcomes.of_error(error, started=started, more=more)
         finally:
-            self.exchange.over(request_id)
+            self._over(wanted.subject, caller, request_id)
 
-    def _result_of(self, answer: Any) -> Awaitable[Any]:
+    def _over(self, subject: Subject | None, caller: Caller, request_id: str) -> None:
+        """Nobody waits for this answer any more; if it has not come, the server may be at work on it."""
+        if request_id in self.exchange.unanswered:
+            self.talk.abandoned(request_id, subject, spared=caller.spared)
+        self.exchange.over(request_id)
+
+    def _result_of(self, answer: Any, wanted: Wanted, caller: Caller) -> Awaitable[Any]:
+        over = partial(self._over, wanted.subject, caller)
         cancel = partial(self._ask_dispatched, timeout=CANCEL_SECONDS)
-        return result_of(answer, partial(self._ask_dispatched, timeout=None), cancel)
+        return result_of(answer, partial(self._ask_dispatched, timeout=None, over=over), cancel)
 
     def as_taken(self, wanted: Wanted, tool: Tool | None, timeout: float) -> Wanted:
         """The request as the server takes it: the older era has tools that are made as tasks only."""

@@ -17,11 +17,12 @@ from mcp.shared.inbound import find_invalid_x_mcp_header
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject, Tool, pin_of
-from gateway.offer import UNHINTED, About, Hint, Offer, OfferKind
+from gateway.offer import GATEWAYS, UNHINTED, About, Hint, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.sharing import share
 from gateway.verbatim import Verbatim, depth_over, listed
+from gateway.visible import shortened
 
 __all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
 __all__ += ["problem_of"]
@@ -29,11 +30,18 @@ __all__ += ["problem_of"]
 MAX_PAGES = 100
 MAX_TOOLS = 10_000  # and of anything else that is listed
 MAX_TOOL = 256 * 1024  # bytes of one definition
+MOST_GATEWAYS, LONGEST_GATEWAY = 1000, 64  # behind a server, and characters of the name of one
 LONGEST_HINT = 24 * 3600 * 1000  # milliseconds, as the SDK has it
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
 
 _MANY = 256  # definitions that are judged while all others wait
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")  # MCP 2025-11-25, Tools: tool names
+LONGEST_SHOWN = 60  # characters of a name that can't be used
+# MCP 2025-11-25, Tools: tool names have letters, digits, `_`, `-` and `.`, at most 128; but this is a SHOULD, older
+# versions have no such rule, and servers are out there that group tools by `/` or write words. Models see another name
+# anyway, and a path ends its server's name at the first slash. A colon is what prompts and URIs have, and no tool; the
+# signs of globs and of CSV can't be in a name that policies write; nor may one be taken for another (`a//b`, `a/../b`).
+_NAME = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_.-]+(?:[ /][A-Za-z0-9_.-]+)*")
+_STEP = re.compile(r"(?:^|/)\.{1,2}/|/\.{1,2}$")
 
 
 class NoList(ValueError):
@@ -45,9 +53,9 @@ Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`tools` by name; `rejected` from `server/tool` (or `server/#3`, the third in the list) to the reason. Among these
-    are the `unseen` ones, by name, whose schemas are still to be looked at. One that is not `whole` lacks a list that
-    could not be had, and may be there another time.
+    """`tools` by name; `rejected` from `server/tool` (or `server/#3 (a:b)`, the third in the list) to the reason. Among
+    these are the `unseen` ones, by name, whose schemas are still to be looked at. One that is not `whole` lacks a list
+    that could not be had, and may be there another time.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -69,13 +77,21 @@ class Listing:
 
 async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
     """Asks for all pages. Raises what `ask` raises, and NoList for an answer that is no list of tools."""
-    definitions, note, hint = await _all_pages(ask, "tools/list", "tools", f"{server}/*")
+    gateways: tuple[str, ...] = ()
+
+    async def asked(method: str, params: Mapping[str, Any]) -> Any:
+        nonlocal gateways
+        page = await ask(method, params)
+        gateways = gateways or _gateways_in(page)
+        return page
+
+    definitions, note, hint = await _all_pages(asked, "tools/list", "tools", f"{server}/*")
     judging = _Judging(server, trusted)
     for number, definition in enumerate(definitions, 1):
         judging.take(number, definition)
         if number % _MANY == 0:
             await asyncio.sleep(0)  # calls go on
-    about = About(hints={"tools/list": hint})
+    about = About(hints={"tools/list": hint}, gateways=gateways)
     return Listing(judging.tools, {**judging.rejected, **note}, about=about)
 
 
@@ -139,6 +155,14 @@ async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[
     return found[:MAX_TOOLS], {everything: note}, hint
 
 
+def _gateways_in(page: Any) -> tuple[str, ...]:
+    """What another Toolgate says of itself and of those behind it."""
+    meta = page.get("_meta") if isinstance(page, Mapping) else None
+    said = meta.get(GATEWAYS) if isinstance(meta, Mapping) else None
+    named = said[:MOST_GATEWAYS] if isinstance(said, list) else []
+    return tuple(name for name in named if isinstance(name, str) and len(name) <= LONGEST_GATEWAY)
+
+
 def _hint_in(page: Mapping[str, Any], asked: float) -> Hint:
     """Counted from when it was asked for: later it may have changed on its way."""
     ttl = page.get("ttlMs")
@@ -185,7 +209,8 @@ async def list_everything(session: ClientSession, ask: Ask, server: str, *, trus
             continue
         offers, rejected = (*offers, *more.offers), {**rejected, **more.rejected}
         hints |= more.about.hints
-    return Listing(listing.tools, rejected, offers, _about(session, hints), whole)
+    about = replace(_about(session, hints), gateways=listing.about.gateways)
+    return Listing(listing.tools, rejected, offers, about, whole)
 
 
 async def _sure(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
@@ -245,10 +270,13 @@ def problem_of(definition: Any) -> str:
     """Why a definition can't be used, empty if it can: the first rung that fails. Pure."""
     if problem := _problem_of_definition(definition):
         return problem
-    name = definition.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`"
+    if not _is_name(definition.get("name")):
+        return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`, with single blanks or `/` between them"
     return _problem_of_schema(definition)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None and not _STEP.search(name)
 
 
 def _problem_of_definition(definition: Any) -> str:
@@ -288,6 +316,8 @@ def _problem_of_schema(definition: JsonObject) -> str:
 
 
 def _shown_name(definition: Any, number: int) -> str:
-    """A name that can be shown, or the place in the list."""
+    """A name that a tool could have; else the place in the list, with what stands there for a name."""
     name = definition.get("name") if isinstance(definition, dict) else None
-    return name if isinstance(name, str) and _NAME.fullmatch(name) else f"#{number}"
+    if isinstance(name, str) and _is_name(name):
+        return name
+    return f"#{number} ({shortened(name, LONGEST_SHOWN)})" if isinstance(name, str) and name else f"#{number}"

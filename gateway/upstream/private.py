@@ -5,7 +5,7 @@ A server may ask its client for input, for a model's words, for its roots. In th
 once, in the handshake, and its questions name no request. So a client that can be asked gets a connection on which
 only he is served: what is asked there is asked of him. It is shared by all requests of one handshake session; a modern
 client has no sessions, so each of his requests has a connection to itself while it lasts, and the next one uses it
-again.
+again; not while its server may still be at a request that was given up, whose question would be put to the next one.
 
 A session of the older era belongs to whoever opened it. So where a server takes each user's own token, each subject has
 connections of his own, opened with his token and used for nobody else; what he has subscribed to is nobody else's.
@@ -28,6 +28,7 @@ from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away
 from gateway.upstream.spec import ServerSpec
 from gateway.upstream.supervise import Supervisor
+from gateway.upstream.waiting import Backoff
 from gateway.upstream.watching import Watched
 
 __all__ = ["IDLE_SECONDS", "MOST", "MOST_EACH", "Private"]
@@ -35,7 +36,7 @@ __all__ = ["IDLE_SECONDS", "MOST", "MOST_EACH", "Private"]
 MOST = 64  # connections of one server
 MOST_EACH = MOST // 4  # of them for one subject
 IDLE_SECONDS = 300.0
-
+REFUSED = 60.0, 3600.0  # seconds until a server is asked again that refused one: at first, and at the most
 
 _Key = tuple[str, str, str, str]  # the caller's, what he can be asked, tenant and user
 
@@ -67,7 +68,7 @@ class Private:
         self._spec = replace(spec, era="legacy")
         self._reaper, self._public, self._updated, self._apart = reaper, public, updated, apart
         self._open: list[_Own] = []
-        self._refused = False
+        self._refusals, self._refused_until = Backoff(*REFUSED), 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     @contextlib.asynccontextmanager
@@ -90,7 +91,7 @@ class Private:
     async def _taken(self, caller: Caller, subject: Subject | None) -> "_Own | str":
         self._sweep()
         key, shared = _key(caller, subject), not (caller.modern and asks(caller.capabilities))
-        mine = [own for own in self._open if own.key == key and (shared or not own.users)]
+        mine = [own for own in self._open if own.key == key and (shared or (not own.users and own.server.at_rest))]
         own = mine[-1] if mine else self._opened(key, caller, subject)
         if isinstance(own, str):
             return own
@@ -103,13 +104,14 @@ class Private:
         if own.server.available or own.server.was_ready:
             return own
         own.users -= 1
-        self._refused = self._refused or (own.server.refused and not own.server.per_subject)
+        if own.server.refused and not own.server.per_subject and own in self._open:
+            self._refused_until = asyncio.get_running_loop().time() + self._refusals.pause()
         self._close(own)
         return away(own.server.missing)
 
     def _opened(self, key: _Key, caller: Caller, subject: Subject | None) -> "_Own | str":
-        if self._refused:
-            return "it does not speak the older era"
+        if asyncio.get_running_loop().time() < self._refused_until:
+            return "it does not speak the older era, or takes no further connection"
         mine = [own for own in self._open if own.key[2:] == key[2:]]
         if not self._made_room(mine, MOST_EACH):
             return f"{MOST_EACH} connections to it are in use for you"

@@ -8,28 +8,43 @@ from typing import Any, Self
 import anyio
 import mcp_types as types
 from mcp.client._transport import ReadStream, WriteStream
+from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
+
+from gateway.upstream.outcomes import fate_of
 
 __all__ = ["Exchange", "Incoming", "Outgoing"]
 
 
 @dataclass(slots=True)
 class Exchange:
-    """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire.
-    `more`: what their errors say that the SDK does not hand on.
+    """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire, and
+    `unanswered` those of them to which the server has said nothing yet. `more`: what their errors say that the SDK does
+    not hand on.
     """
 
     frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
     started: set[types.RequestId] = field(default_factory=set)
+    unanswered: set[types.RequestId] = field(default_factory=set)
     more: dict[types.RequestId, Mapping[str, Any]] = field(default_factory=dict)
 
-    def answered(self, error: types.JSONRPCError) -> None:
+    def answered(self, message: types.JSONRPCResponse | types.JSONRPCError) -> bool:
+        """Whether this is the server's own answer, and not what a transport says in its place."""
+        if isinstance(message, types.JSONRPCError) and not self._is_said(message):
+            return False
+        if message.id is not None:
+            self.unanswered.discard(message.id)
+        return True
+
+    def _is_said(self, error: types.JSONRPCError) -> bool:
         if error.error.model_extra and error.id in self.frozen:
             self.more[error.id] = error.error.model_extra
+        return fate_of(MCPError.from_error_data(error.error)) != "in_doubt"
 
     def over(self, request_id: types.RequestId) -> None:
         """It is forgotten."""
         self.started.discard(request_id)
+        self.unanswered.discard(request_id)
         self.more.pop(request_id, None)
 
 
@@ -111,10 +126,11 @@ class Outgoing(_Wrapped):
 
     async def _send_started(self, request_id: types.RequestId, item: SessionMessage) -> None:
         self._exchange.started.add(request_id)
+        self._exchange.unanswered.add(request_id)
         try:
             await self._target.send(item)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self._exchange.started.discard(request_id)
+            self._exchange.over(request_id)
             raise
 
 

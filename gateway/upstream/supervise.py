@@ -373,14 +373,14 @@ class Supervisor:
         return self._connection is not None
 
     @property
-    def modern(self) -> bool:
-        """Whether it speaks 2026-07-28, as far as is known."""
-        return self._era == "modern"
+    def at_rest(self) -> bool:
+        """Whether it is at no request, as far as is known, which nobody waits for any more."""
+        return self._connection is None or self._connection.talk.at_rest
 
     @property
-    def legacy(self) -> bool:
-        """Whether it speaks the handshake's era, as far as is known."""
-        return self._era == "legacy"
+    def era(self) -> Era:
+        """What it speaks, as far as is known."""
+        return self._era
 
     @property
     def per_subject(self) -> bool:

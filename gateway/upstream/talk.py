@@ -2,9 +2,13 @@
 
 Progress has a token, which is ours. A log message of the older era and a server's question have nothing that links them
 to a request. A question belongs to the one caller who is being served, and if there are several with different keys, to
-none of them; connections on which a server may ask are made so that this does not happen (`private`). A log message is
-for those who are being served, as long as they are one subject's: what a server says of one person's call is no other
-one's to hear. Nor is it anybody's while the policy redacts one of the calls that it may be about.
+none of them; connections on which a server may ask are made so that this does not happen (`private`), and on all others
+nobody is asked: what was not declared in the handshake, a server may not ask for. A log message is for those who are
+being served, as long as they are one subject's: what a server says of one person's call is no other one's to hear. Nor
+is it anybody's while the policy redacts one of the calls that it may be about.
+
+Who gives a request up does not end the server's work at it (MCP, Cancellation: it may go on, and need not answer). So
+it stays among those of which the server may be speaking until its answer comes, or the connection ends.
 """
 
 import asyncio
@@ -26,6 +30,7 @@ QUESTIONS = frozenset({"elicitation/create", "sampling/createMessage", "roots/li
 COMPLETE = "notifications/elicitation/complete"  # MCP 2025-11-25; the next version has none
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 MOST_QUESTIONS = 32  # open at once on one connection
+MOST_ABANDONED = 1000  # requests that are told apart; beyond, what is said may be about anybody's
 
 log = logging.getLogger("toolgate.upstream")
 
@@ -53,13 +58,16 @@ class _Limit:
 
 class Talk:
     """What the server `name` says. `updated` is called with the URI of a resource that changed, `changed` with the kind
-    of a list that did.
+    of a list that did. `may_ask`: whether it was declared in the handshake that there is somebody to be asked.
     """
 
-    def __init__(self, name: str, changed: Callable[[str], None], updated: Callable[[str], None]) -> None:
-        self._name, self._changed, self.updated = name, changed, updated
+    def __init__(
+        self, name: str, changed: Callable[[str], None], updated: Callable[[str], None], *, may_ask: bool = False
+    ) -> None:
+        self._name, self._changed, self.updated, self._may_ask = name, changed, updated, may_ask
         self._callers: dict[str | int, Caller] = {}  # by request id, which is the progress token too; the newest last
         self._subjects: dict[str | int, Subject | None] = {}  # whose requests they are
+        self._abandoned: dict[str | int, tuple[Subject | None, bool]] = {}  # ... and whether their words are spared
         self._questions: dict[str | int, asyncio.Task[None]] = {}
         self._limits: dict[str | int, _Limit] = {}
         self._pages: dict[str, Caller] = {}  # by the id under which a page was shown to him
@@ -81,6 +89,23 @@ class Talk:
             self._limits.pop(request_id, None)
             if not self._callers:
                 self.hush()
+
+    def abandoned(self, request_id: str | int, subject: Subject | None, *, spared: bool) -> None:
+        """Nobody waits for this request's answer any more, and it has not come."""
+        if len(self._abandoned) < MOST_ABANDONED:
+            self._abandoned[request_id] = subject, spared
+        else:
+            self._abandoned[""] = None, True  # it is no request's id: this stays
+
+    def answered(self, request_id: str | int | None) -> None:
+        """The server has done with this request, whether somebody waits for it or not."""
+        if self._abandoned and request_id is not None:
+            self._abandoned.pop(request_id, None)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the server is, as far as is known, at no request which nobody waits for any more."""
+        return not self._abandoned
 
     def hush(self) -> None:
         """Nobody is there any more whom a question could be for."""
@@ -110,7 +135,7 @@ class Talk:
 
     def asked(self, request: types.JSONRPCRequest, send: Send) -> bool:
         """Takes a server's question, if there is one caller whom it can be for."""
-        caller = self._only()
+        caller = self._only() if self._may_ask else None
         if request.method not in QUESTIONS or caller is None or not asks(caller.capabilities):
             return False
         if len(self._questions) >= MOST_QUESTIONS:
@@ -165,7 +190,10 @@ class Talk:
         """Those who are being served, if they are one subject's: each client once, but a modern one on each request, as
         it has asked for it there. Of several requests of one client the newest that wants to hear.
         """
-        if len(set(self._subjects.values())) > 1 or any(caller.spared for caller in self._callers.values()):
+        left = self._abandoned.values()
+        whose = {*self._subjects.values(), *(subject for subject, _ in left)}
+        spared = any(caller.spared for caller in self._callers.values()) or any(spared for _, spared in left)
+        if len(whose) > 1 or spared:
             return []
         wanting = [(number, caller) for number, caller in self._callers.items() if caller.log_level is not None]
         return list({number if caller.modern else caller.key: caller for number, caller in wanting}.values())

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +32,8 @@ from gateway.upstream.wanted import about_task
 __all__ = ["Judge", "Upstreams"]
 
 WATCH = 1.0  # seconds, after which those who listen learn that the judge has changed his mind; calls learn it at once
+
+BACK = "it is this gateway, or has it among its servers: what is listed here would be listed again, without end"
 
 FOLLOW_SECONDS = 30.0  # for a request about a task
 
@@ -73,6 +76,7 @@ class Upstreams:
         self._watching: asyncio.Task[None] | None = None
         self._subscribers: list[Callable[[], None]] = []
         self._readers: list[Callable[[str, str, Subject | None], None]] = []
+        self._own, self._back = secrets.token_hex(8), set[str]()
         self._catalogue = self._told = self._built()
 
     async def __aenter__(self) -> Self:
@@ -130,8 +134,8 @@ class Upstreams:
         server, errand = self._servers.get(call.server), Errand(timeout, meta, caller, answers)
         if server is None:
             return self._nowhere(call)
-        asked = asks(caller.capabilities) and not (caller.modern and server.modern)
-        apart = server.legacy and server.foreign(call.subject)  # a session of that era is one user's
+        asked = asks(caller.capabilities) and not (caller.modern and server.era == "modern")
+        apart = server.era == "legacy" and server.foreign(call.subject)  # a session of that era is one user's
         return self._by_own(server, call, errand, apart=apart) if asked or apart else server.forward(call, errand)
 
     @staticmethod
@@ -253,9 +257,11 @@ class Upstreams:
         return [server.status() for server in self._servers.values()]
 
     def _built(self) -> Catalogue:
-        servers = self._servers.items()
+        back = {name for name, server in self._servers.items() if server.listing.about.leads_back(self._own)}
+        servers = [(name, server) for name, server in self._servers.items() if name not in back]
         tools = [tool for _, server in servers for tool in server.listing.tools.values()]
         missing = {name: server.missing for name, server in servers if server.missing is not None}
+        missing |= dict.fromkeys(self._told_of(back), BACK)
         rejected = {path: why for _, server in servers for path, why in server.listing.rejected.items()}
         unprefixed = {name for name, server in servers if not server.spec.prefix}
         offers = [offer for _, server in servers for offer in server.listing.offers]
@@ -263,7 +269,16 @@ class Upstreams:
         infos = {name: server.info for name, server in servers if server.info is not None}
         unseen = tuple(tool for _, server in servers for tool in server.listing.unseen.values())
         built = Catalogue.of(tools, missing, rejected, unprefixed, offers=offers, about=about)
-        return replace(built, servers=infos, unseen=unseen)
+        behind = dict.fromkeys(gateway for _, server in servers for gateway in server.listing.about.gateways)
+        gateways = (self._own, *(gateway for gateway in behind if gateway != self._own))
+        return replace(built, servers=infos, unseen=unseen, gateways=gateways)
+
+    def _told_of(self, back: set[str]) -> set[str]:
+        """The servers that lead back to this gateway: each is news once."""
+        for name in back - self._back:
+            log.warning("server %s is left out: %s", name, BACK)
+        self._back = back
+        return back
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()

@@ -17,7 +17,7 @@ LOG_IN_AGAIN = f"the server answered HTTP 401: it does not take the credentials 
         "it did not answer within 2.5 s", "the connection broke", "the connection ended",
         "the server answered HTTP 502", "it went away again", "it wrote a line longer than `max_answer` lets it",
         "its tools could not be listed again", LOG_IN, LOG_IN_AGAIN,
-        "it acts for its users, and nobody is asking",
+        "it acts for its users, and nobody is asking", "it is this gateway, or has it among its servers",
         "it wants `a:b` and `c` of `user:ann`: log in with `toolgate login notes --scope a:b`",
     ],
 )  # fmt: skip

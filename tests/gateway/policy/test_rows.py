@@ -76,6 +76,8 @@ P = "p, *, *, bank/send, call, , "  # then the effect, and why
         ("p, *, , */*, call, , deny, why", "1:7", ["`` is not a tenant"]),
         ("p, *, *, *, call, , deny, why", "1:10", ["`*` is not a server/tool pattern", "write `*/*`"]),
         ("p, *, *, bank, call, , deny, why", "1:10", ["`bank` is not a server/tool pattern"]),
+        ("p, *, *, bank /a, call, , deny, why", "1:10", ["`bank /a` is not a server/tool pattern"]),
+        ("p, *, *, bank/a  b, call, , deny, why", "1:10", ["`bank/a  b` is not a server/tool pattern"]),
         ("p, *, *, bank/[ab], call, , deny, why", "1:10", ["only * and ? are wildcards"]),
         ("p, *, *, b\u0430nk/*, call, , deny, why", "1:11", ["non-ASCII character U+0430"]),
         ("p, *, *, */*, Call, , deny, why", "1:15", ["unknown action `Call`", "did you mean `call`?"]),
@@ -103,6 +105,14 @@ def test_a_mistake_is_reported_with_its_place_and_a_hint(line: str, place: str |
     assert found.startswith(f"p.csv:{place}: error: " if place else "p.csv:1:")
     for part in parts:
         assert part in found
+
+
+@pytest.mark.parametrize("name", ["Get the weather", "db/rows/delete", "db/*", "Get *"])
+def test_a_line_is_about_names_of_several_words_and_steps(name: str) -> None:
+    read = rule(f"p, *, *,  bank/{name} , call, , deny, why").tool
+    assert read.text == f"bank/{name}"
+    assert read.matches("bank", name.replace("*", "x y/z"))
+    assert not read.matches("bank", "Get")
 
 
 def test_every_broken_cell_of_every_line_is_reported_at_once() -> None:

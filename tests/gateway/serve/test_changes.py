@@ -20,6 +20,7 @@ from gateway.policy import Policy, load
 from gateway.serve import changes as room
 from gateway.serve.asking import Asker
 from gateway.serve.changes import LISTS, Changes, Listener
+from gateway.upstream.meter import Pace
 from tests.fixtures.gateway_app import HEAD, MODEL
 
 PATIENCE = 20.0
@@ -145,12 +146,6 @@ def within(scenario: Scenario) -> None:
     asyncio.run(work())
 
 
-async def judged(changes: Changes) -> None:
-    """Whether they may be told has been asked of all."""
-    while changes._work:  # noqa: SLF001, ASYNC110 - nobody else can tell
-        await asyncio.sleep(0)
-
-
 async def told(ear: Ear) -> list[str]:
     """All that he is told until he does not listen any more."""
     ear.listener.close()
@@ -251,7 +246,6 @@ def test_whoever_is_subscribed_to_a_whole_is_told_of_its_parts_to_which_he_might
             ):
                 servers.update(uri)
             servers.update("file:///a#x", ANN)
-            await judged(changes)
             assert await told(ear) == ["resources/updated file:///a/b/c", "resources/updated file:///a#x"]
             assert await told(named) == [
                 f"resources/updated toolgate://crm/file:///a{part}" for part in ("/b/c", "/hidden", "#x")
@@ -271,10 +265,62 @@ def test_of_parts_without_end_the_whole_is_told(monkeypatch: pytest.MonkeyPatch)
             await changes.watch(ear.listener, RESOURCE, "file:///a")
             for number in range(50):
                 servers.update(f"file:///a/{number}")
-            await judged(changes)
             found = await told(ear)
-            assert found[:3] == [f"resources/updated file:///a/{number}" for number in range(3)]
-            assert found[3:] == ["resources/updated file:///a"]
+            assert found[1:] == [f"resources/updated file:///a/{number}" for number in range(3)]
+            assert found[:1] == ["resources/updated file:///a"]
+
+    within(scenario)
+
+
+def test_of_parts_without_end_no_policy_is_asked_before_it_is_somebodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_PARTS", 3)
+
+    async def scenario(servers: Servers, changes: Changes) -> None:
+        asked, heard = list[str](), list[str]()
+
+        async def may_follow(uri: str) -> bool:
+            asked.append(uri)
+            return True
+
+        def may_hear(path: str) -> bool:
+            heard.append(path)
+            return True
+
+        async def turn() -> None:
+            await turns.acquire()
+
+        turns = asyncio.Semaphore(0)
+        ear = Ear()
+        ear.listener = Listener(ear._send, (), Asker(ANN), may_hear, may_follow, turn=turn)  # noqa: SLF001
+        with changes.listening(ear.listener):
+            await changes.watch(ear.listener, RESOURCE, "file:///a")
+            listening = asyncio.ensure_future(ear.listener.run())
+            for number in range(1000):
+                servers.update(f"file:///a/{number}")
+                await asyncio.sleep(0)
+            assert (asked, heard) == ([], ["crm/file:///a"])
+            turns.release()
+            assert await ear.heard.get() == "resources/updated file:///a"
+            turns.release()
+            assert await ear.heard.get() == "resources/updated file:///a/0"
+            assert len(asked) == 1
+            assert not changes._work  # noqa: SLF001
+            listening.cancel()
+
+    within(scenario)
+
+
+def test_all_who_listen_take_turns_so_many_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "TURNS", Pace(2, 1 / 3600))
+
+    async def scenario(_servers: Servers, changes: Changes) -> None:
+        await changes.turn()
+        await changes.turn()
+        third = asyncio.ensure_future(changes.turn())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not third.done()  # his turn is in an hour
+        third.cancel()
 
     within(scenario)
 

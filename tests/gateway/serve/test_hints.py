@@ -144,6 +144,20 @@ def test_a_profile_is_nobody_elses(tmp_path: Path) -> None:
     at_desk(tmp_path, scenario)
 
 
+def test_another_toolgate_hears_which_ones_are_behind_a_list_and_nobody_else_does(tmp_path: Path) -> None:
+    async def scenario(made: Desk) -> None:
+        (tmp_path / "policy.csv").write_text(HEAD + FOR_ALL + "\n")
+        viewer, other = made.app.front.viewer(ANN), replace(ANN, name="toolgate")
+        (own,) = made.app.sessions.catalogue.gateways
+        assert "_meta" not in told({}, LONG, viewer, ANN.name)
+        assert told({}, LONG, viewer, other.name)["_meta"] == {"toolgate/gateways": [own]}
+        listed = await made.app.front.listed("tools/list", other, {})
+        assert listed["_meta"] == {"toolgate/gateways": [own]}
+        assert own.encode() in b"".join(made.app.front.lists.tools(other, "2026-07-28", {}))
+
+    at_desk(tmp_path, scenario)
+
+
 def test_what_a_server_says_of_its_list_arrives(tmp_path: Path) -> None:
     place = Place(tmp_path)
     place.policy(FOR_ALL)

@@ -129,6 +129,50 @@ def test_params_that_do_not_fit_are_refused_before_the_front_is_asked(
     assert asked == []
 
 
+def test_a_clients_answers_to_questions_go_on_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[Any] = []
+
+    async def answer(_front: Any, _method: str, request: Any) -> Any:
+        heard.append(request.params["inputResponses"])
+        return {"content": []}
+
+    monkeypatch.setattr("gateway.serve.front.Front.ask", answer)
+    odd: Sequence[Mapping[str, Any]] = (
+        {"role": "critic", "content": {"type": "hologram", "z": 1}},
+        {"role": "assistant", "content": [{"type": "text", "text": "yo"}, {"type": "new"}], "model": "m", "zz": 1},
+        {"action": "snooze", "until": 5},
+        {"action": "accept", "content": {"x": {"deep": [None]}}},
+        {"roots": [{"uri": "https://w", "zz": None}]},
+        {},
+    )
+
+    async def scenario(_app: App, wire: Wire) -> None:
+        for answers in ({"k": said} for said in odd):
+            reply = await wire.ask("tools/call", {"name": "a", "requestState": "s", "inputResponses": answers})
+            assert reply.message["result"]["content"] == []
+            assert heard.pop() == answers
+
+    within(tmp_path, "modern", scenario)
+
+
+@pytest.mark.parametrize(
+    ("answers", "why"),
+    [
+        ([], "`inputResponses` must be an object: the answers by the keys of `inputRequests`"),
+        ({"a": {}, "k\n": "yes"}, "The answer to `k\\n` in `inputResponses` must be an object"),
+    ],
+)
+def test_an_answer_that_is_no_object_is_refused_by_its_name(
+    tmp_path: Path, asked: list[str], answers: Any, why: str
+) -> None:
+    async def scenario(_app: App, wire: Wire) -> None:
+        reply = await wire.ask("tools/call", {"name": "a", "requestState": "s", "inputResponses": answers})
+        assert (reply.code, reply.message["error"]["message"]) == (types.INVALID_PARAMS, why)
+
+    within(tmp_path, "modern", scenario)
+    assert asked == []
+
+
 def test_before_the_handshake_nothing_is_called(tmp_path: Path, asked: list[str]) -> None:
     async def scenario(_app: App, wire: Wire) -> None:
         assert (await wire.ask("tools/call", {"name": "a"})).status == 400

@@ -33,8 +33,12 @@ def with_parameter(**parameter: Any) -> dict[str, Any]:
         (with_parameter(type="string", **{"x-mcp-header": "Region"}), ""),
         ([], "not a JSON object"),
         (TOOL | {"name": ""}, "name"),
-        (TOOL | {"name": "a/b"}, "name"),
-        (TOOL | {"name": "a\n"}, "name"),
+        (TOOL | {"name": "a/b/c d"}, ""),
+        (TOOL | {"name": "x" * 63 + "/" + "y" * 64}, ""),
+        (TOOL | {"name": "x" * 64 + "/" + "y" * 64}, "name"),
+        (TOOL | {"name": "..."}, ""),
+        *((TOOL | {"name": name}, "name") for name in ("a\n", "a:b", "a  b", " a", "a ", "/a", "a/", "a//b", "a /b")),
+        *((TOOL | {"name": name}, "name") for name in ("../a", "a/./b", "a/..", "./a", "a*", "a?b", "a%2Fb", "a,b")),
         (TOOL | {"name": "é"}, "name"),
         (TOOL | {"name": "x" * 129}, "name"),
         (TOOL | {"name": 3}, "name"),
@@ -218,3 +222,20 @@ def test_a_definition_is_not_longer_than_it_may_be_however_it_is_written() -> No
     long = b'{"name":"act","inputSchema":{"type":"object","n":1.%b}}' % (b"0" * 600_000)
     listing = listed({None: read(b'{"tools":[%b]}' % long)})
     assert "256 KB" in listing.rejected["s/act"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "gateways"),
+    [
+        (None, ()),
+        ({}, ()),
+        ({"toolgate/gateways": "a"}, ()),
+        ({"toolgate/gateways": ["a", 1, "b" * 65, "c"]}, ("a", "c")),
+        ({"toolgate/gateways": ["a"] * 2000}, ("a",) * 1000),
+    ],
+)
+def test_what_another_gateway_says_of_those_behind_it_is_read(meta: Any, gateways: tuple[str, ...]) -> None:
+    async def ask(_method: str, _params: Mapping[str, Any]) -> Any:
+        return {"tools": [TOOL], "_meta": meta}
+
+    assert asyncio.run(list_tools(ask, "s", trusted=False)).about.gateways == gateways

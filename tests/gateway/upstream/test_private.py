@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, InputRequired, JsonObject, Subject
+from gateway.call import Answered, Call, InDoubt, InputRequired, JsonObject, Subject
 from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
 from gateway.upstream import private as under_test
+from gateway.upstream.given import Errand
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
@@ -25,14 +26,17 @@ class Client:
     def __init__(self, name: str, *, modern: bool = False, asks: bool = True) -> None:
         self.key, self.name, self.modern = f"key {name}", name, modern
         self.capabilities: JsonObject = {"roots": {}, "elicitation": {"form": {}}, "sampling": {}} if asks else {}
-        self.wants_progress, self.log_level, self.spared = False, None, False
+        self.wants_progress, self.log_level, self.spared = False, "debug", False
         self.asked: list[str] = []
+        self.questions: list[Any] = []
+        self.heard: list[Any] = []
 
     def hear(self, method: str, params: JsonObject) -> None:
-        """Nothing is expected."""
+        self.heard.append(params.get("data"))
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
         self.asked.append(method)
+        self.questions.append(params.get("message"))
         await asyncio.sleep(0.01)  # others get in between
         return {"roots": [{"uri": f"file:///{self.name}"}]}
 
@@ -204,5 +208,126 @@ def test_who_leaves_while_a_connection_is_made_for_him_leaves_none_behind(
             await asyncio.gather(leaving, return_exceptions=True)
             while private._open:  # noqa: SLF001, ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+ANN, BOB = Subject("user:ann", "acme"), Subject("user:bob", "acme")
+
+
+@pytest.fixture
+def late(hostile: Any) -> ServerSpec:
+    """A server that goes on with calls that were given up, and asks and logs about them when the next one comes."""
+    spec: ServerSpec = replace(hostile("late"), name="e")
+    return spec
+
+
+@pytest.fixture
+def act(call: Any) -> Any:
+    """`act(ANN, "hold")`"""
+
+    def make(subject: Subject, what: str) -> Call:
+        made: Call = replace(call("e/act", {what: True}), subject=subject)
+        return made
+
+    return make
+
+
+async def given_up(up: Upstreams, held: Call, client: Client) -> None:
+    """It is with the server when its time is over."""
+    seconds = 0.2
+    while not isinstance(await up.forward(held, timeout=seconds, meta={}, caller=client), InDoubt):
+        seconds *= 5
+
+
+def words(outcome: Any) -> str:
+    assert isinstance(outcome, Answered), outcome
+    return str(outcome.result["content"][0]["text"])
+
+
+def test_on_a_process_that_all_share_nobody_is_asked(
+    late: ServerSpec, act: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "MOST_EACH", 0)  # there is no connection of anybody's own
+
+    async def scenario() -> None:
+        async with Upstreams({"e": late}) as up:
+            ann, bob = Client("ann"), Client("bob")
+            await given_up(up, act(ANN, "hold"), ann)
+            said = words(await up.forward(act(BOB, "ask"), timeout=PATIENCE, meta={}, caller=bob))
+            assert (ann.asked, bob.asked) == ([], [])
+            assert "not supported" in said
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_late_question_of_a_call_that_was_given_up_is_not_put_to_the_next_request(late: ServerSpec, act: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": late}) as up:
+            client = Client("m", modern=True)
+            await given_up(up, act(ANN, "hold"), client)
+            words(await up.forward(act(ANN, "ask"), timeout=PATIENCE, meta={}, caller=client))
+            assert "Password of 0 held?" in str(client.questions)
+            assert len(pids(up)) == 2
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_connection_whose_server_has_answered_late_is_used_again(late: ServerSpec, act: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": late}) as up:
+            client = Client("m", modern=True)
+            await given_up(up, act(ANN, "hold"), client)
+            server = up._private["e"]._open[0].server  # noqa: SLF001
+            before = server.at_rest
+            await server.forward(act(ANN, "release"), Errand(PATIENCE))
+            assert (before, server.at_rest) == (False, True)
+            words(await up.forward(act(ANN, "ask"), timeout=PATIENCE, meta={}, caller=client))
+            assert len(pids(up)) == 1
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+@pytest.mark.parametrize("spared", [False, True])
+@pytest.mark.parametrize("how", ["timed out", "cancelled"])
+def test_what_a_server_logs_late_of_one_persons_call_is_not_told_to_another_nor_what_is_redacted(
+    how: str, spared: bool, late: ServerSpec, act: Any
+) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"e": late}) as up:
+            ann, bob = Client("ann", asks=False), Client("bob", asks=False)
+            ann.spared = spared
+            if how == "timed out":
+                await given_up(up, act(ANN, "hold"), ann)
+            else:
+                held = asyncio.ensure_future(up.forward(act(ANN, "hold"), timeout=PATIENCE, meta={}, caller=ann))
+                while words(await up.forward(act(ANN, "none"), timeout=PATIENCE, meta={})) != "1 held":
+                    pass
+                held.cancel()
+                await asyncio.gather(held, return_exceptions=True)
+            whose, hears = (ANN, Client("again", asks=False)) if spared else (BOB, bob)
+            assert words(await up.forward(act(whose, "log"), timeout=PATIENCE, meta={}, caller=hears)) == "1 held"
+            assert (ann.heard, hears.heard) == ([], [])
+            await up.forward(act(BOB, "release"), timeout=PATIENCE, meta={}, caller=bob)
+            await up.forward(act(BOB, "log"), timeout=PATIENCE, meta={}, caller=bob)
+            assert bob.heard == ["of 0 held"]
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_a_server_that_refused_a_further_connection_is_asked_for_one_again_later(
+    hostile: Any, act: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        once = tmp_path / "once"
+        async with Upstreams({"e": replace(hostile("late", env={"ONCE": str(once)}), name="e")}) as up:
+            private, client = up._private["e"], Client("c")  # noqa: SLF001
+            words(await up.forward(act(ANN, "ask"), timeout=PATIENCE, meta={}, caller=client))
+            once.unlink()
+            words(await up.forward(act(ANN, "ask"), timeout=PATIENCE, meta={}, caller=client))
+            assert client.asked == []  # it is left alone for a while
+            monkeypatch.setattr(private, "_refused_until", 0.0)
+            words(await up.forward(act(ANN, "ask"), timeout=PATIENCE, meta={}, caller=client))
+            assert client.asked == ["elicitation/create"]
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))

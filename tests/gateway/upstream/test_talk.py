@@ -9,7 +9,7 @@ import pytest
 
 from gateway.call import JsonObject, Subject
 from gateway.caller import CantAsk
-from gateway.upstream.talk import MOST_QUESTIONS, Talk
+from gateway.upstream.talk import MOST_ABANDONED, MOST_QUESTIONS, Talk
 
 
 class Client:
@@ -51,7 +51,7 @@ def said(level: object) -> dict[str, Any]:
 
 
 def quiet() -> Talk:
-    return Talk("shop", lambda _kind: None, lambda _uri: None)
+    return Talk("shop", lambda _kind: None, lambda _uri: None, may_ask=True)
 
 
 def question(number: int = 1) -> types.JSONRPCRequest:
@@ -146,6 +146,55 @@ def test_while_a_call_is_under_way_whose_words_are_redacted_nobody_hears_any() -
         assert levels(ann) == []
         talk.hear(said("error"))
     assert levels(ann) == ["error"]
+
+
+def test_what_is_said_late_of_a_call_that_was_given_up_no_other_subject_hears() -> None:
+    talk, ann, bob = quiet(), Client("a"), Client("b")
+    talk.abandoned("t-1", ANN, spared=False)
+    with talk.serving(2, bob, None, BOB):
+        talk.hear(said("error"))
+        assert not talk.at_rest
+        talk.answered("t-2")
+        talk.hear(said("error"))
+        assert levels(bob) == []
+        with talk.serving(3, ann, None, ANN):
+            talk.hear(said("error"))
+        talk.answered("t-1")
+        talk.hear(said("warning"))
+    assert (levels(ann), levels(bob), talk.at_rest) == ([], ["warning"], True)
+
+
+def test_what_is_said_late_of_a_call_that_was_given_up_its_own_subject_hears_unless_it_is_redacted() -> None:
+    talk, ann = quiet(), Client("a")
+    with talk.serving(1, ann, None, ANN):
+        talk.abandoned("t-1", ANN, spared=False)
+        talk.hear(said("error"))
+        talk.abandoned("t-2", ANN, spared=True)
+        talk.hear(said("critical"))
+        talk.answered("t-2")
+        talk.hear(said("alert"))
+    assert levels(ann) == ["error", "alert"]
+
+
+def test_of_more_calls_given_up_than_are_told_apart_nothing_is_forgotten() -> None:
+    talk, ann = quiet(), Client("a")
+    for number in range(MOST_ABANDONED + 2):
+        talk.abandoned(f"t-{number}", ANN, spared=False)
+    for number in range(MOST_ABANDONED + 2):
+        talk.answered(f"t-{number}")
+    with talk.serving(1, ann, None, ANN):
+        talk.hear(said("error"))
+    assert (levels(ann), talk.at_rest) == ([], False)
+
+
+def test_where_nobody_was_declared_to_be_there_nobody_is_asked() -> None:
+    async def scenario() -> None:
+        talk, ann, sent = Talk("shop", lambda _kind: None, lambda _uri: None), Client("a"), Sent()
+        with talk.serving(1, ann):
+            assert not talk.asked(question(), sent)
+        assert (ann.asked, sent.messages) == ([], [])
+
+    asyncio.run(scenario())
 
 
 def test_where_the_transport_knows_the_caller_nothing_has_to_be_guessed() -> None:

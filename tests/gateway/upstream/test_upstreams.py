@@ -223,8 +223,9 @@ def test_bad_tools_are_left_out_with_the_reason_and_the_good_one_stays(hostile: 
         async with upstreams(hostile("one-invalid-tool")) as up:
             assert list(up.catalogue.tools) == ["one-invalid-tool/act"]
             reasons = {path.partition("/")[2]: why for path, why in up.catalogue.rejected.items()}
-            twice = "act (a second one)"
-            assert set(reasons) == {"#2", "untyped", "#4", "#5", "huge", "deep", "surrogate", "header", "#10", twice}
+            twice, long = "act (a second one)", f"#5 ({'x' * 21}…(129 characters)…{'x' * 21})"
+            named = {"no schema", "untyped", "#4 (a:\\u{200b}b)", long, "huge", "deep", "surrogate", "header"}
+            assert set(reasons) == named | {"#10", twice}
             assert "256 KB" in reasons["huge"]
             assert "64 levels" in reasons["deep"]
             assert "twice" in reasons[twice]
@@ -490,3 +491,36 @@ def test_a_server_that_is_slow_to_start_is_not_waited_for_for_ever(hostile: Any,
             assert set(up.catalogue.missing) == {"hang"}
 
     asyncio.run(scenario())
+
+
+def test_a_server_that_leads_back_to_this_gateway_is_left_out_and_said_to_be(
+    hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.upstream.upstreams.secrets.token_hex", lambda _size: "own")
+    said = {"me": "own", "round": "b own", "late": "z own y", "far": "a b"}
+    specs = [replace(hostile("gateway", env={"GATEWAYS": text}), name=name) for name, text in said.items()]
+
+    async def scenario() -> None:
+        async with upstreams(*specs) as up:
+            catalogue = up.catalogue
+            assert list(catalogue.tools) == ["far/act", "late/act"]
+            assert set(catalogue.missing) == {"me", "round"}
+            assert all("among its servers" in why for why in catalogue.missing.values())
+            assert catalogue.gateways == ("own", "z", "y", "a", "b")
+        assert caplog.text.count("server me is left out") == 1
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_tool_whose_name_has_words_or_steps_is_called_by_it(hostile: Any, upstreams: Any, call: Any) -> None:
+    async def scenario() -> None:
+        async with upstreams(hostile("words")) as up:
+            assert list(up.catalogue.tools) == ["words/Get the weather", "words/db/rows/delete"]
+            assert all(
+                name.startswith(("words__Get_the_weather_", "words__db_rows_delete_")) for name in up.catalogue.names
+            )
+            for path in up.catalogue.tools:
+                outcome = await up.forward(call(path), timeout=60, meta={})
+                assert json.loads(outcome.result["content"][0]["text"])["params"]["name"] == path.partition("/")[2]
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
