@@ -462,6 +462,9 @@ def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
                 self.last = (catalogue, self.held, replace(catalogue, held=self.held))
             return self.last[2]
 
+        async def settle(self, catalogue: Catalogue) -> None:
+            self.judged(catalogue)
+
     async def scenario() -> None:
         judge, told = Judge(), asyncio.Event()
         async with Upstreams({"echo": echo()}, judge=judge) as up:
