@@ -19,8 +19,8 @@ LOCAL = "the operating system"  # says who whoever started us is
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")  # RFC 6749 section 3.3
 
-# What people are called, in directories and in tokens (`auth0|7`, `ann+work@acme.org`): what a policy line can hold, but
-# no `:`, by which a name could look like a role.
+# What people are called, in directories and in tokens (`auth0|7`, `ann+work@acme.org`): what a policy line can hold,
+# but no `:`, by which a name could look like a role.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@|+~=-]{0,254}")
 
 

@@ -42,7 +42,8 @@ def test_names_that_directories_and_tokens_use_are_taken_whoever_brings_them(tex
     "text",
     [
         "", "user:", "role:admin", "agent:support", "user:role:admin", "user:user:ann", "*", "ann*", "ann,role:admin",
-        "ann bob", " ann", "ann\n", "ann\x1b[31m", "ann/bob", "-ann", ".", "änn", "ann\u200b", "ann\udc80", "|a", "a" * 256,
+        "ann bob", " ann", "ann\n", "ann\x1b[31m", "ann/bob", "-ann", ".", "änn", "ann\u200b", "ann\udc80",
+        "|a", "a" * 256,
     ],
 )  # fmt: skip
 def test_nothing_else_becomes_a_subject_and_the_refusal_can_be_printed(text: str) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from gateway.call import Subject
 from gateway.errors import LogInNeeded
@@ -65,7 +66,7 @@ class Credentials:
     def __init__(self, source: Source, clock: Callable[[], float] = time.time) -> None:
         self._source = source
         self._clock = clock
-        self._turns: dict[_Who, asyncio.Lock] = {}
+        self._turns = WeakValueDictionary[_Who, asyncio.Lock]()
         self._given: dict[str, None] = {}  # a set that remembers its order
         self._renewing: set[asyncio.Task[Grant | None]] = set()
 
@@ -158,7 +159,8 @@ class Credentials:
 
     async def _in_turn(self, subject: Subject | None, old: Grant | None, get: _Get) -> Grant | None:
         """One renewal at a time for each subject; who waited for it takes what it brought."""
-        async with self._turns.setdefault(_who(subject), asyncio.Lock()):
+        mine = self._turns.setdefault(_who(subject), asyncio.Lock())  # here as long as anybody holds or awaits it
+        async with mine:
             now = self._source.current(subject)
             if now is not None and now != old and now.fresh(self._clock()):
                 return now
