@@ -86,6 +86,7 @@ def test_what_a_workspace_says_in_relative_terms_is_made_absolute() -> None:
         ("vscode", {"command": "x", "envFile": ".env"}, "come from a file"),
         ("cursor", {"url": "https://x", "auth": {"CLIENT_ID": "y"}}, "needs a log-in"),
         ("vscode", {"type": "websocket", "url": "https://x"}, "goes with no address"),
+        ("windsurf", {"command": "x", "disabledTools": "die"}, "`disabledTools` is not a list"),
         ("zed", {"source": "extension", "settings": {}}, "an extension of the client"),
         ("zed", {"command": "x", "args": ["${HOME}"]}, "holds a `${` that its client passes on"),
         ("codex", {"command": "x", "env": {"A": "${A}"}}, "holds a `${` that its client passes on"),
@@ -94,6 +95,24 @@ def test_what_a_workspace_says_in_relative_terms_is_made_absolute() -> None:
 def test_what_cannot_be_said_here_stays_where_it_is(host: str, entry: Any, why: str) -> None:
     with pytest.raises(Foreign, match=why.replace("$", r"\$").replace("{", r"\{")):
         translated(HOST[host], entry, None, HOME)
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "ours"),
+    [
+        ("windsurf", {"disabledTools": ["die", "add"]}, {"disabledTools": ["add", "die"]}),
+        ("codex", {"disabled_tools": ["die"]}, {"disabledTools": ["die"]}),
+        ("codex", {"enabled_tools": []}, {"enabledTools": []}),
+        ("gemini", {"includeTools": ["run(ls)"], "excludeTools": []}, {"enabledTools": ["run"]}),
+        ("gemini", {"excludeTools": ["die"], "disabledTools": ["add"]}, {"disabledTools": ["add", "die"]}),
+        ("gemini", {"includeTools": ["a", "b"], "enabledTools": ["b"]}, {"enabledTools": ["b"]}),
+        ("cursor", {"disabledTools": []}, {}),
+    ],
+)  # fmt: skip
+def test_tools_that_are_switched_off_stay_so(host: str, said: Any, ours: Any) -> None:
+    done = translated(HOST[host], {"url": "https://x", **said}, None, HOME)
+    assert {key: value for key, value in done.entry.items() if key not in ("url", "type")} == ours
+    assert done.dropped == ()
 
 
 def test_keys_without_effect_here_are_named() -> None:
@@ -109,6 +128,8 @@ def test_two_entries_are_the_same_server_whatever_the_order_of_their_keys() -> N
     assert same({"url": "u", "headers": {"A": "1", "B": "2"}}, {"headers": {"B": "2", "A": "1"}, "url": "u"})
     assert not same({"command": "x"}, {"command": "x", "disabled": True})
     assert not same({"url": "u"}, {"url": "u", "type": "sse"})
+    assert not same({"url": "u"}, {"url": "u", "disabledTools": ["die"]})
+    assert not same({"url": "u"}, {"url": "u", "enabledTools": []})
     assert not same({"command": "x", "args": ["a", "b"]}, {"command": "x", "args": ["b", "a"]})
 
 

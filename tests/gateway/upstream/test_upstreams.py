@@ -480,6 +480,18 @@ def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
     asyncio.run(scenario())
 
 
+def test_a_tool_that_is_switched_off_is_not_there(echo: Any) -> None:
+    async def scenario() -> None:
+        off, only = frozenset({"add"}), frozenset({"add", "echo"})
+        async with Upstreams({"a": echo(name="a", off=off), "b": echo(name="b", off=off, only=only)}) as up:
+            paths = set(up.catalogue.tools)
+            assert "a/add" not in paths
+            assert {"a/echo", "a/count"} < paths
+            assert {path for path in paths if path.startswith("b/")} == {"b/echo"}
+
+    asyncio.run(scenario())
+
+
 def test_a_server_that_is_slow_to_start_is_not_waited_for_for_ever(hostile: Any, echo: Any) -> None:
     async def scenario() -> None:
         specs = {"hang": hostile("hang", connect_timeout=3600), "echo": echo("modern")}
