@@ -62,7 +62,7 @@ class Challenges:
 
     def _for_parts(self, scopes: AbstractSet[str]) -> bool:
         """Not so where nothing that is served asks for any scope, and for the scope of those who approve alone."""
-        asked = self.scopes.union(*(needed for path, needed in self.by_path.items() if path != APPROVALS))
+        asked = frozenset(self.scopes).union(*(needed for path, needed in self.by_path.items() if path != APPROVALS))
         own = scopes - (self.by_path.get(APPROVALS, frozenset()) - asked)
         whole = bool(self.scopes) and self.scopes <= scopes
         return bool(asked) and bool(own) and not whole

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.config.servers import starts_toolgate
-from gateway.hosts.table import Host
+from gateway.hosts.table import Host, Placeholders
 
 __all__ = [
     "Foreign",
     "Translated",
     "http_entry",
     "is_gateway",
+    "key_variable",
     "passes_variables",
     "points_to",
     "profile_of",
@@ -49,6 +50,8 @@ _NEEDED: Mapping[str, str] = {
     "sandboxEnabled": "the client runs it in a sandbox",
 }
 
+_FORMS: Mapping[Placeholders, str] = {"plain": "${%s}", "env": "${env:%s}", "dollar": "${%s}", "none": ""}
+_IN_HEADER = re.compile(r"Bearer \$\{(?:env:)?(\w+)\}")
 _BRACED = re.compile(r"\$\{([^{}]*)\}")
 _BARE_DOLLAR = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 
@@ -242,16 +245,33 @@ def stdio_entry(host: Host, command: Sequence[str], variables: Sequence[str]) ->
     entry |= {"command": command[0], "args": list(command[1:])}
     if host.format == "toml":
         return entry | ({"env_vars": list(variables)} if variables else {})
-    form = {"plain": "${%s}", "env": "${env:%s}", "dollar": "${%s}", "none": ""}[host.placeholders]
+    form = _FORMS[host.placeholders]
     env = {name: form % name for name in variables} if form else {}
     return entry | ({"env": env} if env else {})
 
 
-def http_entry(host: Host, url: str) -> Mapping[str, Any]:
-    """The entry that connects to the gateway at this address. Raises Foreign for a host that only starts programs."""
+def http_entry(host: Host, url: str, variable: str | None = None) -> Mapping[str, Any]:
+    """The entry that connects to the gateway at this address, with the key that is in this `variable` of the client's
+    environment. Raises Foreign for a host that only starts programs, or that puts no variables into headers.
+    """
     if not host.url_key:
         raise Foreign(f"{host.title} only starts programs: leave --http out")
-    return {**({"type": "http"} if host.typed else {}), host.url_key: url}
+    entry = {**({"type": "http"} if host.typed else {}), host.url_key: url}
+    if variable is None:
+        return entry
+    if host.format == "toml":
+        return {**entry, "bearer_token_env_var": variable}
+    if host.placeholders == "none":
+        raise Foreign(f"{host.title} puts no variables into headers: leave --http out, or write the key there yourself")
+    return {**entry, "headers": {"Authorization": f"Bearer {_FORMS[host.placeholders] % variable}"}}
+
+
+def key_variable(entry: Mapping[str, Any]) -> str | None:
+    """Which variable holds the key that `http_entry` has put into an entry."""
+    headers = entry.get("headers")
+    said = str(headers.get("Authorization")) if isinstance(headers, Mapping) else ""
+    found = _IN_HEADER.fullmatch(said)
+    return str(entry["bearer_token_env_var"]) if "bearer_token_env_var" in entry else found and found[1]
 
 
 def points_to(value: Any, host: str, port: int) -> bool:

@@ -3,7 +3,16 @@ from typing import Any
 
 import pytest
 
-from gateway.hosts.dialects import Foreign, http_entry, is_gateway, points_to, same, stdio_entry, translated
+from gateway.hosts.dialects import (
+    Foreign,
+    http_entry,
+    is_gateway,
+    key_variable,
+    points_to,
+    same,
+    stdio_entry,
+    translated,
+)
 from gateway.hosts.table import HOSTS
 
 HOME, WORK = Path("/home/ann"), Path("/work/shop")
@@ -162,3 +171,17 @@ def test_other_things_are_not_taken_for_the_gateway() -> None:
 def test_a_host_that_only_starts_programs_says_so() -> None:
     with pytest.raises(Foreign, match="Claude Desktop only starts programs"):
         http_entry(HOST["claude-desktop"], "http://127.0.0.1:8765/mcp")
+
+
+@pytest.mark.parametrize("host", [host.name for host in HOSTS if host.url_key and host.name != "zed"])
+def test_a_key_in_a_variable_is_named_as_each_host_reads_it(host: str) -> None:
+    entry = http_entry(HOST[host], "http://127.0.0.1:8765/mcp", "TG_KEY")
+    assert key_variable(entry) == "TG_KEY"
+    said = translated(HOST[host], entry, None, HOME).entry["headers"]["Authorization"]
+    assert said in ("Bearer ${TG_KEY}", "Bearer ${env:TG_KEY}")
+
+
+def test_an_entry_without_a_key_has_none() -> None:
+    assert key_variable({"url": "x"}) is key_variable({"headers": {"Authorization": "Bearer tg_1"}}) is None
+    with pytest.raises(Foreign, match="puts no variables into headers"):
+        http_entry(HOST["zed"], "http://127.0.0.1:8765/mcp", "TG_KEY")
