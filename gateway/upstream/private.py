@@ -105,7 +105,7 @@ class Private:
         own.users -= 1
         self._refused = self._refused or (own.server.refused and not own.server.per_subject)
         self._close(own)
-        return away(own.server.missing)
+        return away(own.server.missing, subject.user if subject else None)
 
     def _opened(self, key: _Key, caller: Caller, subject: Subject | None) -> "_Own | str":
         if self._refused:
