@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gateway.auth.challenge import Challenges, Resource
+from gateway.auth.challenge import APPROVALS, Challenges, Resource
 from gateway.auth.keys import Keys
 from gateway.auth.login import Login, Who, nobody
 from gateway.claims import ClaimRules, Template
@@ -40,7 +40,7 @@ def challenges(config: Config) -> Challenges:
         f"/mcp/{name}": frozenset(given.scopes) for name, given in config.profiles.items() if given.scopes is not None
     }
     if answers_over_http(config):
-        by_path["/approvals"] = frozenset(config.approvals.scopes)
+        by_path[APPROVALS] = frozenset(config.approvals.scopes)
     resource = Resource(serve.oauth.resource, serve.oauth.issuer) if serve.oauth else None
     return Challenges(frozenset(serve.scopes), by_path, resource)
 

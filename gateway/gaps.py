@@ -21,7 +21,7 @@ def gaps(catalogue: Catalogue, policy: Policy, subject: Subject, now: datetime) 
     which he may use anything.
     """
     away = {
-        server: brief(why)
+        server: brief(why, subject.user)
         for server, why in catalogue.missing.items()
         if awaited(server, catalogue, policy, subject, now)
     }

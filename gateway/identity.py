@@ -19,10 +19,9 @@ LOCAL = "the operating system"  # says who whoever started us is
 TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")  # RFC 6749 section 3.3
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
-# What people are called in tokens (`auth0|7`, `ann+work@acme.org`): also what a policy line can hold beside that, but
-# no `:`, by which a name could look like a role.
-_WIDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@|+~=-]{0,254}")
+# What people are called, in directories and in tokens (`auth0|7`, `ann+work@acme.org`): what a policy line can hold,
+# but no `:`, by which a name could look like a role.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@|+~=-]{0,254}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +57,4 @@ def user_subject(text: str) -> str:
 
 def user_name(text: str) -> str | None:
     """`user:ann` for a name out of a token; None for one that a policy line can't hold, or that looks like a role."""
-    return f"user:{text}" if _WIDER_NAME.fullmatch(text) else None
+    return f"user:{text}" if _NAME.fullmatch(text) else None

@@ -10,15 +10,19 @@ __all__ = ["brief"]
 
 OTHERWISE = "it can't be reached; the gateway's log says why"
 
+LOG_IN = "nobody of those who run the gateway is logged in there"
+
+_LOG_IN = re.compile(
+    r"(?:(?:the server answered HTTP 401: it does not take the credentials of |it wants .+ of )`(?P<of>[^`]+)`"
+    r"|`(?P<who>[^`]+)` is [a-z ]+): log in with `toolgate login [^`]+`"
+)
 _OURS = re.compile(
-    r"the server answered HTTP 401: it does not take the credentials of `[^`]+`: log in with `toolgate login [^`]+`"
-    r"|it did not answer within [\d.e+]+ s|it is still connecting|it went away again"
+    r"it did not answer within [\d.e+]+ s|it is still connecting|it went away again"
     r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
     r"|it wrote a line longer than `max_answer` lets it"
     r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"
     r"|it is this gateway, or has it among its servers"
     r"|it does not speak the older era|\d+ connections to it are in use|it acts for its users, and nobody is asking"
-    r"|(?:`[^`]+` is [a-z ]+|it wants .+ of `[^`]+`): log in with `toolgate login [^`]+`"
     r"|it takes a token of whoever asks, and `?[^` ]+`? has brought none that holds"
 )
 _UNAVAILABLE = re.compile(r"server `[^`]+` is unavailable: ")  # as `errors.UpstreamUnavailable` begins
@@ -28,9 +32,13 @@ _RETOLD = (
 )
 
 
-def brief(why: str) -> str:
-    """The cause alone, of a reason in `Catalogue.missing`."""
+def brief(why: str, user: str | None = None) -> str:
+    """The cause alone, of a reason in `Catalogue.missing`. Who has to log in is told to this `user` only if it is him:
+    anybody else could do nothing about it, and would learn who runs the gateway.
+    """
     said = _UNAVAILABLE.sub("", why, count=1)
+    if asked := _LOG_IN.match(said):
+        return asked.group() if user in (asked["of"], asked["who"]) and user is not None else LOG_IN
     if ours := _OURS.match(said):
         return ours.group()
     return next((told for found, told in _RETOLD if found.match(said)), OTHERWISE)

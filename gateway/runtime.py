@@ -252,9 +252,9 @@ def server_spec(server: ServerConfig, access: Access | None = None) -> "ServerSp
         secrets = (*resolved.secrets, *(access.secrets(server.name) if access else ()))
         return Http(resolved.url, resolved.headers, resolved.sse, secrets, carrier)
 
-    word = server.word
-    times = (word.call_timeout, word.connect_timeout)
-    return ServerSpec(server.name, transport, word.trusted, word.era, *times, word.prefix, word.max_answer)
+    word, entry = server.word, server.entry
+    times, tools = (word.call_timeout, word.connect_timeout), (entry.only, entry.off)
+    return ServerSpec(server.name, transport, word.trusted, word.era, *times, word.prefix, word.max_answer, *tools)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from gateway.auth import Refusal
 
-__all__ = ["METADATA_PATH", "Challenges", "Resource"]
+__all__ = ["APPROVALS", "METADATA_PATH", "Challenges", "Resource"]
+
+APPROVALS = "/approvals"
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 
@@ -50,6 +52,20 @@ class Challenges:
 
     def needed(self, path: str) -> AbstractSet[str]:
         return self.by_path.get(path, self.scopes)
+
+    def opens(self, path: str, scopes: AbstractSet[str], *, key: bool) -> bool:
+        """Whether who brings these scopes may come in there. A `key` that was made for parts of what is served opens
+        these parts only; a token's scopes are its issuer's affair, who knows nothing of ours.
+        """
+        needed = self.needed(path)
+        return needed <= scopes and (bool(needed) or not (key and self._for_parts(scopes)))
+
+    def _for_parts(self, scopes: AbstractSet[str]) -> bool:
+        """Not so where nothing that is served asks for any scope, and for the scope of those who approve alone."""
+        asked = frozenset(self.scopes).union(*(needed for path, needed in self.by_path.items() if path != APPROVALS))
+        own = scopes - (self.by_path.get(APPROVALS, frozenset()) - asked)
+        whole = bool(self.scopes) and self.scopes <= scopes
+        return bool(asked) and bool(own) and not whole
 
     @property
     def all_scopes(self) -> AbstractSet[str]:

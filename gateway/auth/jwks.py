@@ -6,6 +6,7 @@ brings (`jku`, `x5u`) is looked at. What comes is bounded in size and in time.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 import time
@@ -87,10 +88,18 @@ class KeySet:
         self._fetched = float("-inf")
         self._next = float("-inf")
         self._fetching = asyncio.Lock()
+        self._failed = False  # the last time
+        self._aside: asyncio.Task[None] | None = None
 
     async def find(self, kid: str | None, algorithm: str) -> SigningKey | None:
-        """The key that a token is signed with; without `kid`, the only one that fits. Raises Unavailable."""
+        """The key that a token is signed with; without `kid`, the only one that fits. Raises Unavailable.
+
+        While the issuer can't be reached, nobody waits for it whose key is known.
+        """
         key = self._known(kid, algorithm)
+        if key is not None and self._failed and self._clock() - self._fetched <= STALE:
+            self._refresh_aside()
+            return key
         if key is None or self._clock() - self._fetched > FRESH:
             await self._refresh()
             key = self._known(kid, algorithm)
@@ -109,14 +118,23 @@ class KeySet:
         fitting = [key for key in self._keys if key.serves(algorithm) and kid in (None, key.kid)]
         return fitting[0] if fitting and (kid is not None or len(fitting) == 1) else None
 
+    def _refresh_aside(self) -> None:
+        if self._clock() >= self._next and (self._aside is None or self._aside.done()):
+            self._aside = asyncio.create_task(self._refreshed(), name="toolgate.auth.keys")
+
+    async def _refreshed(self) -> None:
+        with contextlib.suppress(Unavailable):
+            await self._refresh()
+
     async def _refresh(self) -> None:
         async with self._fetching:  # of many requests that find a key missing, one fetches
             if self._clock() >= self._next:
                 self._next = self._clock() + PAUSE
                 try:
                     self._keys = tuple(await self.fetch())
-                    self._fetched = self._clock()
+                    self._fetched, self._failed = self._clock(), False
                 except Unavailable as error:
+                    self._failed = True
                     log.warning("the issuer's keys can't be fetched: %s", error)
         if self._clock() - self._fetched > STALE:
             self._keys = ()

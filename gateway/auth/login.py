@@ -34,14 +34,15 @@ class Login:
         credential = _bearer(headers)
         if credential is None:
             return self._challenges.missing(path)
+        is_key = credential.startswith(PREFIX)
         try:
-            identity = await (self._keys if credential.startswith(PREFIX) else self._tokens)(credential)
+            identity = await (self._keys if is_key else self._tokens)(credential)
         except Unavailable as error:
             log.warning("a request is refused for now: %s", error)
             return Refusal(503, retry_after=RETRY_SECONDS)
         if identity is None:
             return self._challenges.invalid(path)
-        if not self._challenges.needed(path) <= identity.scopes:
+        if not self._challenges.opens(path, identity.scopes, key=is_key):
             return self._challenges.insufficient(path)
         return identity
 

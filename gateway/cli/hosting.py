@@ -16,6 +16,7 @@ from gateway.config import Config, load_config
 from gateway.config.folders import PROJECT_FILE, Folders
 from gateway.errors import UpstreamUnavailable
 from gateway.hosts.changes import Undone, undo
+from gateway.hosts.dialects import key_variable
 from gateway.hosts.home import Home, find_home
 from gateway.hosts.naming import Gateway
 from gateway.hosts.table import HOSTS, Host
@@ -58,13 +59,23 @@ def launch(home: Home) -> tuple[str, ...]:
 
 
 async def prove_entry(home: Home, folders: Folders, entry: Mapping[str, Any], hidden: Sequence[Tool]) -> Proof | str:
-    """Starts what an entry says, with what a client would give it, and proves it; or why it does not answer."""
+    """Starts what an entry says, with what a client would give it, and proves it; or why it does not answer.
+
+    A key in a variable is taken from here, which may be another environment than the client's.
+    """
     from gateway.upstream import Http, Stdio
 
     config = load_home(home, folders)
     address = next((entry[key] for key in ("url", "httpUrl", "serverUrl") if key in entry), None)
     env = {name: os.environ[name] for name in [*entry.get("env", {}), *entry.get("env_vars", ())] if name in os.environ}
-    there = Http(address) if address else Stdio(entry["command"], tuple(entry["args"]), env, str(folders.home))
+    variable = key_variable(entry)
+    key = os.environ.get(variable) if variable else None
+    headers, secrets = ({"Authorization": f"Bearer {key}"}, (key,)) if key else ({}, ())
+    there = (
+        Http(address, headers, secrets=secrets)
+        if address
+        else Stdio(entry["command"], tuple(entry["args"]), env, str(folders.home))
+    )
     try:
         return await prove(config, load(config.policy.model, config.policy.files), there, hidden)
     except UpstreamUnavailable as error:

@@ -168,6 +168,10 @@ def _doubts(config: "Config", key: "ApiKey") -> Iterator[str]:
     missing = [scope for scope in config.serve.scopes if scope not in key.scopes]
     if missing:
         yield f"it lacks what `serve.scopes` asks for at /mcp: {', '.join(missing)}"
+    asked = {*config.serve.scopes, *config.approvals.scopes}
+    asked |= {scope for profile in config.profiles.values() for scope in profile.scopes or ()}
+    if idle := [scope for scope in key.scopes if scope not in asked]:
+        yield f"nothing asks for {', '.join(idle)}: neither `[serve]`, a profile nor `[approvals]`"
 
 
 def _words(key: "ApiKey", now: int) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ __all__ = ["details", "print_details", "print_pins", "rows"]
 
 _SHORT = 12  # characters of a hash that people compare
 _STYLES: Mapping[str, str] = {
-    "changed": "red", "suspicious": "red", "another": "red", "new": "yellow", "added": "yellow", "-": "red",
-    "+": "green",
+    "changed": "red", "suspicious": "red", "another": "red", "new": "yellow", "added": "yellow", "seen": "yellow",
+    "-": "red", "+": "green",
 }  # fmt: skip
 
 
@@ -56,14 +56,21 @@ def _tool(path: str, entry: PinnedEntry | None, note: Note | None) -> dict[str, 
         "added_at": (entry.added_at or None) if entry else None,
         "accepted_by": accepted.by if accepted else None,
         "accepted_at": accepted.at if accepted else None,
-        "held": {"why": note.why, "pin": note.pin, "seen_at": note.seen_at} if note else None,
+        "held": _noted(note) if note and not note.gone_at else None,
+        "seen": {**_noted(note), "gone_at": note.gone_at} if note and note.gone_at else None,
     }
 
 
+def _noted(note: Note) -> dict[str, str]:
+    return {"why": note.why, "pin": note.pin, "seen_at": note.seen_at}
+
+
 def _state(entry: PinnedEntry | None, note: Note | None) -> str:
-    """`changed`, `new` and `suspicious` are held; `added` came later and nobody has looked at it."""
+    """`changed`, `new` and `suspicious` are held; `seen` was, and is not there any more; `added` came later and nobody
+    has looked at it.
+    """
     if note is not None:
-        return note.reason
+        return "seen" if note.gone_at else note.reason
     if entry is not None and entry.added_at:
         return "added"
     return "accepted" if entry is not None and entry.accepted else "pinned"
@@ -88,6 +95,9 @@ def _another(row: Mapping[str, Any]) -> str:
 def _since(row: Mapping[str, Any]) -> str:
     if row["held"]:
         return f"held, seen {visible(row['held']['seen_at'])}"
+    if row["seen"]:
+        seen = row["seen"]
+        return f"another definition was there {visible(seen['seen_at'])}, and was gone {visible(seen['gone_at'])}"
     if row["added_at"]:
         return f"came {visible(row['added_at'])}, after its server was pinned"
     return f"{visible(row['accepted_by'])}, {visible(row['accepted_at'])}" if row["accepted_by"] else ""
@@ -110,7 +120,7 @@ def details(pins: Pins, notes: Notes, target: str) -> dict[str, Any]:
 
 
 def _held(row: Mapping[str, Any], server: str) -> bool:
-    return row["tool"].startswith(f"{server}/") and row["state"] in ("changed", "new", "suspicious", "added")
+    return row["tool"].startswith(f"{server}/") and row["state"] in ("changed", "new", "suspicious", "seen", "added")
 
 
 def _compared(path: str, pins: Pins, notes: Notes) -> dict[str, Any]:
@@ -142,7 +152,7 @@ def _server_lines(shown: Mapping[str, Any]) -> Iterator[str]:
 
 def _tool_lines(shown: Mapping[str, Any]) -> Iterator[str]:
     for row in shown["tools"]:
-        held = row["held"]
+        waits = row["held"] or row["seen"] or (row if row["added_at"] else None)
         yield f"{visible(row['tool'])}: {row['state']}"
         for change in row["changes"]:
             yield f"    {visible(change['where'])}"
@@ -151,6 +161,7 @@ def _tool_lines(shown: Mapping[str, Any]) -> Iterator[str]:
             yield f"    {visible(where)}: {visible(value)}"
         for finding in row["findings"]:
             yield f"  ! {finding['kind']} ({finding['severity']}) in {visible(finding['where'])}: {finding['excerpt']}"
-        if held or row["added_at"]:
-            pin = f" --pin {held['pin'][:_SHORT]}" if held else ""
-            yield f"to accept it: toolgate pins accept {visible(row['tool'])}{pin}"
+        if waits:
+            yield f"to accept it: toolgate pins accept {visible(row['tool'])} --pin {waits['pin'][:_SHORT]}"
+        if row["seen"]:
+            yield f"to forget it: toolgate pins forget {visible(row['tool'])}"

@@ -86,6 +86,34 @@ def accept_command(target: str | None, everything: bool, pin: str | None, as_jso
     return Exit.OK
 
 
+@pins_command.command("forget", epilog=ends())
+@click.argument("target", metavar="SERVER[/TOOL]")
+@click.option("--pinned", is_flag=True, help="Also what is pinned: it is pinned anew when it is seen the next time.")
+@as_json
+@caller
+def forget_command(target: str, pinned: bool, as_json: bool, caller: Caller) -> int:
+    """Forget what was held once and is not there any more."""
+    from gateway.pins.forgetting import forget
+    from gateway.visible import visible
+
+    files = _files(caller)
+    with _writing(files):
+        pins, notes = files.read() or {}, files.read_notes()
+        _known(target, pins, notes)
+        done = forget(pins, notes, target, pinned=pinned)
+        if done.pins != pins:
+            files.write(done.pins)
+        files.write_notes(done.notes)
+    if as_json:
+        emit({"tools": list(done.paths)})
+        return Exit.OK
+    for path in done.paths:
+        click.echo(f"forgotten: {visible(path)}", err=True)
+    if not done.paths:
+        click.echo("nothing is known here that is not there any more; --pinned forgets what is pinned, too", err=True)
+    return Exit.OK
+
+
 def _accepted(caller: Caller, target: str | None, pin: str | None, who: str) -> "Accepting":
     """The change, written down while no gateway writes."""
     from datetime import UTC, datetime
@@ -99,8 +127,9 @@ def _accepted(caller: Caller, target: str | None, pin: str | None, who: str) -> 
         pins, notes = files.read() or {}, files.read_notes()
         if target is not None:
             _known(target, pins, notes)
-        _still(target, pin, notes)
-        done = accept(pins, notes, target, word)
+        if target is not None and "/" in target:
+            _still(target, pin, pins, notes)
+        done = accept(pins, notes, target, word, pin)
         if done.tools or done.servers:
             files.write(done.pins)
             files.write_notes(done.notes)
@@ -116,12 +145,18 @@ def _writing(files: "PinFiles") -> Iterator[None]:
         raise Stop(Exit.ERROR, f"{files.shown} can't be written: {error.strerror or error}") from None
 
 
-def _still(target: str | None, pin: str | None, notes: "Notes") -> None:
-    """Raises Stop unless the held definition is the one that the person has seen."""
-    note = notes.tools.get(target or "")
-    if pin is not None and (note is None or not note.pin.startswith(pin)):
-        now = f"it is {note.pin[:12]} now" if note else "nothing of it is held"
+def _still(target: str, pin: str | None, pins: "Pins", notes: "Notes") -> None:
+    """Raises Stop unless what waits is what the person has seen; what is not there any more he has to name so."""
+    server, _, tool = target.partition("/")
+    note, entry = notes.tools.get(target), pins[server].entries.get(tool) if server in pins else None
+    added = entry.pin if entry is not None and entry.added_at and (note is None or note.gone_at) else None
+    there = [each for each in (note.pin if note else None, added) if each is not None]
+    if pin is not None and not any(each.startswith(pin) for each in there):
+        now = f"it is {there[-1][:12]} now" if there else "nothing of it waits"
         raise Stop(Exit.ERROR, f"the definition is not the one with the hash {pin}: {now}; see `toolgate pins show`")
+    if pin is None and note is not None and note.gone_at and added is None:
+        said = f"what was seen of it is not there any more; to accept it all the same, say --pin {note.pin[:12]}"
+        raise Stop(Exit.ERROR, f"nothing of this tool is held: {said}")
 
 
 def _known(target: str, pins: "Pins", notes: "Notes") -> None:

@@ -83,6 +83,9 @@ class Report:
         if secrets := secrets_in(one):
             where = self.near(self.home.servers_file)
             self._tell(f"{visible(one.name)}: {', '.join(map(visible, secrets))} stays literal, in {where} (mode 0600)")
+        for key, what in (("enabledTools", "no other tools than these are there"), ("disabledTools", "switched off")):
+            if key in one.entry:
+                self._tell(f"{visible(one.name)}: {what}, as before: {', '.join(map(visible, one.entry[key])) or '-'}")
         if one.dropped:
             self._tell(f"{visible(one.name)}: {', '.join(map(visible, one.dropped))} has no effect in Toolgate")
 

@@ -24,7 +24,7 @@ __all__ = [
 HIDDEN = "***"
 
 _SECRET_NAME = re.compile(
-    r"token|secret|passw|passphrase|credential|auth|cookie|signature|private|api_?key|(?:^|[-_])(?:key|pat|pw|pwd|sig)s?$",
+    r"token|secret|passw|passphrase|credential|auth|cookie|signature|private|(?:api|account|access|shared)_?key|(?:^|[-_])(?:key|pat|pw|pwd|sig)s?$",
     re.IGNORECASE,
 )
 _ISSUED = re.compile(
@@ -34,6 +34,7 @@ _ISSUED = re.compile(
 _RANDOM = re.compile(r"(?=\S*[0-9])(?=\S*[A-Za-z])[A-Za-z0-9+=_~-]{24,}")
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|Digest)\s+", re.IGNORECASE)
 _ASSIGNED = re.compile(r"(--?[\w-]+=|[A-Za-z_]\w*=)(.*)", re.DOTALL)
+_PART = re.compile(r"((?:^|(?<=;))\s*([A-Za-z][\w -]*?)\s*=\s*)([^;]+)")  # of a connection string: `Server=x;Pwd=y`
 _FLAG = re.compile(r"--?[\w-]+")
 
 
@@ -110,7 +111,9 @@ def _piece(piece: str | Variable, *, hide: bool) -> str:
     scheme = _SCHEME.match(piece)
     start = scheme.group() if scheme else ""
     rest = piece.removeprefix(start)
-    return piece if not rest.strip() or not (hide or looks_secret(rest)) else f"{start}{HIDDEN}"
+    if rest.strip() and (hide or looks_secret(rest)):
+        return f"{start}{HIDDEN}"
+    return _PART.sub(lambda part: f"{part[1]}{HIDDEN}" if names_secret(part[2]) else part[0], piece)
 
 
 def _variable(variable: Variable, *, hide: bool) -> str:

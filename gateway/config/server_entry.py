@@ -46,11 +46,9 @@ _OTHERS: Mapping[str, str] = {
     "alwaysAllow": "allow tools in the policy",
     "autoApprove": "allow tools in the policy",
     "tools": "allow and deny tools in the policy",
-    "includeTools": "allow and deny tools in the policy",
-    "excludeTools": "deny tools in the policy",
-    "enabledTools": "allow and deny tools in the policy",
-    "disabledTools": "deny tools in the policy",
 }
+_ONLY = ("enabledTools", "includeTools")
+_OFF = ("disabledTools", "excludeTools")
 _SPELLINGS = {"httpUrl": "url", "serverUrl": "url", "environment": "env", "arguments": "args"}
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -79,13 +77,17 @@ class HttpTemplate:
 
 @dataclass(frozen=True, slots=True)
 class ServerEntry:
-    """One server as a file describes it; what it says in relative paths starts at `folder`."""
+    """One server as a file describes it; what it says in relative paths starts at `folder`. Of its tools there are
+    `only` these (None: all), and none of those that are switched `off`.
+    """
 
     name: str
     transport: StdioTemplate | HttpTemplate
     place: Place
     folder: Path
     disabled: bool = False
+    only: frozenset[str] | None = None
+    off: frozenset[str] = frozenset()
 
 
 def read_entry(document: Document, path: KeyPath) -> ServerEntry:
@@ -93,7 +95,10 @@ def read_entry(document: Document, path: KeyPath) -> ServerEntry:
     value = _value(document, path)
     off = value.get("disabled", False) or not value.get("enabled", True)
     transport = _stdio(document, path) if "command" in value else _http(document, path)
-    return ServerEntry(str(path[-1]), transport, document.at(*path), document.folder, off)
+    only = [frozenset(value[key]) for key in _ONLY if key in value]
+    switched = frozenset(name for key in _OFF for name in value.get(key, ()))
+    within = frozenset.intersection(*only) if only else None
+    return ServerEntry(str(path[-1]), transport, document.at(*path), document.folder, off, within, switched)
 
 
 def entry_problems(document: Document, path: KeyPath) -> Iterator[Problem]:
@@ -174,6 +179,12 @@ def _texts(document: Document, path: KeyPath) -> Iterator[Problem]:
         yield from _text(document, (*path, index))
 
 
+def _tools(document: Document, path: KeyPath) -> Iterator[Problem]:
+    value = _value(document, path)
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        yield document.at(*path).problem(f"`{dotted(path)}` must be a list of tools", 'write `["...", "..."]`')
+
+
 def _named_texts(names: re.Pattern[str]) -> "_Check":
     def check(document: Document, path: KeyPath) -> Iterator[Problem]:
         value = _value(document, path)
@@ -212,6 +223,7 @@ _SHAPES: Mapping[str, _Check] = {
     "type": _type,
     "disabled": _truth,
     "enabled": _truth,
+    **dict.fromkeys((*_ONLY, *_OFF), _tools),
 }
 
 

@@ -84,7 +84,7 @@ def _text(path: KeyPath) -> Callable[[str], str]:
 
 
 def _server(config: Config, server: ServerConfig) -> Iterator[Origin]:
-    for path, text, place in _transport(server):
+    for path, text, place in (*_transport(server), *_switched(server)):
         yield Origin(dotted(("servers", server.name, *path)), text, str(place))
     for name in type(server.word).model_fields:
         path = ("servers", server.name, name)
@@ -124,6 +124,15 @@ def _transport(server: ServerConfig) -> Iterator[tuple[KeyPath, str, Place]]:
     else:
         yield ("url",), masking.shown_url(transport.url.text), transport.url.place
         yield from _named("headers", transport.headers)
+
+
+def _switched(server: ServerConfig) -> Iterator[tuple[KeyPath, str, Place]]:
+    """Which tools there are, and are not: only where somebody has said so."""
+    only, off = server.entry.only, server.entry.off
+    if only is not None:
+        yield ("enabledTools",), json.dumps(sorted(only)), server.entry.place
+    if off:
+        yield ("disabledTools",), json.dumps(sorted(off)), server.entry.place
 
 
 def _named(key: str, templates: Mapping[str, Template]) -> Iterator[tuple[KeyPath, str, Place]]:

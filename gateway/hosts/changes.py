@@ -6,12 +6,13 @@ meant to be, and `undo` tells by its hash. A file that somebody has changed sinc
 and then it is kept beside the backup. Nothing is in the client's own folder but its file.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -61,7 +62,14 @@ def apply(changes: Sequence[Change], state: Path) -> list[Failure]:
     The first is ours: a client is only pointed to a gateway that has its servers. If it fails, nothing else is done.
     Raises ConfigError when the backup can't be made; then nothing was changed.
     """
-    _back_up(changes, state)
+    folder = _back_up(changes, state)
+    failures = _written(changes)
+    if failures:
+        _strike(folder, {str(failure.change.path) for failure in failures})
+    return failures
+
+
+def _written(changes: Sequence[Change]) -> list[Failure]:
     failures: list[Failure] = []
     for change in changes:
         try:
@@ -92,7 +100,7 @@ def _folder(state: Path) -> Path:
     return state / "changes"
 
 
-def _back_up(changes: Sequence[Change], state: Path) -> None:
+def _back_up(changes: Sequence[Change], state: Path) -> Path:
     folder = _folder(state) / f"{time.time_ns():020d}-{secrets.token_hex(3)}"
     try:
         folder.mkdir(parents=True, mode=0o700)
@@ -104,6 +112,16 @@ def _back_up(changes: Sequence[Change], state: Path) -> None:
     except OSError as error:
         hint = "nothing was changed"
         raise ConfigError.at(str(folder), f"the backup can't be written: {error.strerror}", hint=hint) from None
+    return folder
+
+
+def _strike(folder: Path, unwritten: Collection[str]) -> None:
+    """There is nothing to give back of what was not written, and it must not stand in the way of an older change."""
+    manifest = _manifest(folder)
+    for row in manifest["files"]:
+        row["undone"] = row["undone"] or row["path"] in unwritten
+    with contextlib.suppress(OSError):  # then `undo` asks for --force
+        _write_manifest(folder, manifest)
 
 
 def _row(number: int, change: Change) -> dict[str, Any]:
@@ -118,6 +136,10 @@ def _row(number: int, change: Change) -> dict[str, Any]:
     }
 
 
+def _manifest(folder: Path) -> Any:
+    return json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+
+
 def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     replace_file(folder / _MANIFEST, json.dumps(manifest, indent=2).encode() + b"\n", 0o600)
 
@@ -130,7 +152,7 @@ def _hash(data: bytes) -> str:
 
 
 def _undo_one(folder: Path, owners: Sequence[str], stuck: set[str], *, force: bool) -> Iterator[Undone]:
-    manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    manifest = _manifest(folder)
     files = manifest["files"]
     for row in [row for row in files if row["owner"] != OURS and (not owners or row["owner"] in owners)]:
         yield from _give_back(folder, row, stuck, force=force)

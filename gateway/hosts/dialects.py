@@ -1,8 +1,9 @@
 """A host's entry in our form, and the gateway's entry in a host's form. Pure.
 
-Our form is that of `.mcp.json`: `command`, `args`, `env`, `cwd`, or `url`, `headers` and `type: sse`. What cannot be
-said in it is a reason to leave the server where it is (`Foreign`), never a guess: an entry that means something else
-after the move is worse than one that has not moved.
+Our form is that of `.mcp.json`: `command`, `args`, `env`, `cwd`, or `url`, `headers` and `type: sse`; and which tools
+are there (`enabledTools`), or are not (`disabledTools`). What cannot be said in it is a reason to leave the server
+where it is (`Foreign`), never a guess: an entry that means something else after the move is worse than one that has not
+moved.
 """
 
 import json
@@ -14,13 +15,14 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from gateway.config.servers import starts_toolgate
-from gateway.hosts.table import Host
+from gateway.hosts.table import Host, Placeholders
 
 __all__ = [
     "Foreign",
     "Translated",
     "http_entry",
     "is_gateway",
+    "key_variable",
     "passes_variables",
     "points_to",
     "profile_of",
@@ -31,6 +33,8 @@ __all__ = [
 
 _ADDRESSES = ("httpUrl", "serverUrl", "url")
 _PLAIN = frozenset({"command", "args", "env", "cwd", "headers", "type", "disabled", "enabled", "source", *_ADDRESSES})
+_ONLY = ("enabledTools", "enabled_tools", "includeTools")
+_OFF = ("disabledTools", "disabled_tools", "excludeTools")
 _CODEX = frozenset({"bearer_token_env_var", "http_headers", "env_http_headers", "env_vars"})
 _HTTP_TYPES = frozenset({"http", "streamable-http", "streamableHttp", "streamable_http", "sse"})
 
@@ -46,6 +50,8 @@ _NEEDED: Mapping[str, str] = {
     "sandboxEnabled": "the client runs it in a sandbox",
 }
 
+_FORMS: Mapping[Placeholders, str] = {"plain": "${%s}", "env": "${env:%s}", "dollar": "${%s}", "none": ""}
+_IN_HEADER = re.compile(r"Bearer \$\{(?:env:)?(\w+)\}")
 _BRACED = re.compile(r"\$\{([^{}]*)\}")
 _BARE_DOLLAR = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 
@@ -76,8 +82,8 @@ def translated(host: Host, value: Any, workspace: Path | None, home: Path) -> Tr
     if value.get("source") == "extension" or ("settings" in value and "command" not in value):
         raise Foreign("an extension of the client provides it")
     entry = _program(host, value, workspace, home) if "command" in value else _address(host, value, workspace)
-    known = _PLAIN | (_CODEX if host.format == "toml" else frozenset())
-    return Translated(entry, tuple(sorted(set(value) - known)))
+    known = _PLAIN.union(_ONLY, _OFF, _CODEX if host.format == "toml" else ())
+    return Translated({**entry, **_switched(value)}, tuple(sorted(set(value) - known)))
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -86,8 +92,11 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 
 def _canonical(entry: Mapping[str, Any]) -> str:
-    """A switched-off server is another one: what is moved to it would be gone."""
-    kept = {key: value for key, value in entry.items() if value not in ([], {}, None, False) and key != "type"}
+    """A switched-off server is another one: what is moved to it would be gone. So is one with other tools."""
+    empty: tuple[Any, ...] = ([], {}, None, False)
+    kept = {
+        key: value for key, value in entry.items() if key == "enabledTools" or (value not in empty and key != "type")
+    }
     return json.dumps(kept | {"sse": entry.get("type") == "sse"}, sort_keys=True)
 
 
@@ -125,6 +134,18 @@ def _address(host: Host, value: Mapping[str, Any], workspace: Path | None) -> Ma
     headers |= _codex_headers(value)
     entry: dict[str, Any] = {"url": say(_text(value[key], key))}
     return entry | ({"headers": headers} if headers else {}) | ({"type": "sse"} if sse else {})
+
+
+def _switched(value: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """Tools that somebody switched off stay off. Gemini CLI may say with which arguments one is there: `run(ls)`."""
+    only = [_named_tools(value[key], key) for key in _ONLY if value.get(key) is not None]
+    off = set[str]().union(*(_named_tools(value.get(key), key) for key in _OFF))
+    there = {"enabledTools": sorted(set.intersection(*only))} if only else {}
+    return there | ({"disabledTools": sorted(off)} if off else {})
+
+
+def _named_tools(value: Any, key: str) -> set[str]:
+    return {name.partition("(")[0] for name in _list(value, key)}
 
 
 def _codex_headers(value: Mapping[str, Any]) -> Mapping[str, str]:
@@ -224,16 +245,33 @@ def stdio_entry(host: Host, command: Sequence[str], variables: Sequence[str]) ->
     entry |= {"command": command[0], "args": list(command[1:])}
     if host.format == "toml":
         return entry | ({"env_vars": list(variables)} if variables else {})
-    form = {"plain": "${%s}", "env": "${env:%s}", "dollar": "${%s}", "none": ""}[host.placeholders]
+    form = _FORMS[host.placeholders]
     env = {name: form % name for name in variables} if form else {}
     return entry | ({"env": env} if env else {})
 
 
-def http_entry(host: Host, url: str) -> Mapping[str, Any]:
-    """The entry that connects to the gateway at this address. Raises Foreign for a host that only starts programs."""
+def http_entry(host: Host, url: str, variable: str | None = None) -> Mapping[str, Any]:
+    """The entry that connects to the gateway at this address, with the key that is in this `variable` of the client's
+    environment. Raises Foreign for a host that only starts programs, or that puts no variables into headers.
+    """
     if not host.url_key:
         raise Foreign(f"{host.title} only starts programs: leave --http out")
-    return {**({"type": "http"} if host.typed else {}), host.url_key: url}
+    entry = {**({"type": "http"} if host.typed else {}), host.url_key: url}
+    if variable is None:
+        return entry
+    if host.format == "toml":
+        return {**entry, "bearer_token_env_var": variable}
+    if host.placeholders == "none":
+        raise Foreign(f"{host.title} puts no variables into headers: leave --http out, or write the key there yourself")
+    return {**entry, "headers": {"Authorization": f"Bearer {_FORMS[host.placeholders] % variable}"}}
+
+
+def key_variable(entry: Mapping[str, Any]) -> str | None:
+    """Which variable holds the key that `http_entry` has put into an entry."""
+    headers = entry.get("headers")
+    said = str(headers.get("Authorization")) if isinstance(headers, Mapping) else ""
+    found = _IN_HEADER.fullmatch(said)
+    return str(entry["bearer_token_env_var"]) if "bearer_token_env_var" in entry else found and found[1]
 
 
 def points_to(value: Any, host: str, port: int) -> bool:

@@ -8,10 +8,15 @@ the whole of it.
     entries      the values: servers and things as they were pinned, and what was seen of the held ones
     harmless     which changes may be accepted by rule
     review       what is pinned against what is there: what is held, and what is to be written down
+    room         how much of it one server may have
+    noting       what is noted down of what is held
     accepting    a person's yes
+    forgetting   what a person has forgotten
     changes      two definitions, as lines that a person can compare
     document     `toolgate.lock` as text
     notes        the held definitions as text
     files        both of them on disk: read whole, replaced whole, one writer at a time
+    writing      what was seen is written down, in a thread
+    telling      what is held, for the log
     keeper       all of it together, for a running gateway
 """

@@ -22,26 +22,39 @@ class Accepting:
     servers: tuple[str, ...] = field(default=())
 
 
-def waiting(pins: Pins, notes: Notes, target: str | None = None) -> tuple[str, ...]:
-    """The paths of the tools that a person has not said yes to and could, within `target` (a server, a tool, all)."""
+def waiting(pins: Pins, notes: Notes, target: str | None = None, pin: str | None = None) -> tuple[str, ...]:
+    """The paths of the tools that a person has not said yes to and could, within `target` (a server, a tool, all).
+
+    What was held once and is not there any more is among them only where the tool is named with its `pin`.
+    """
     added = [
         f"{name}/{tool}" for name, server in pins.items() for tool, entry in server.entries.items() if entry.added_at
     ]
-    return tuple(path for path in sorted({*notes.tools, *added}) if target is None or _within(path, target))
+    seen = _meant(notes, target, pin)
+    return tuple(path for path in sorted({*seen, *added}) if target is None or _within(path, target))
 
 
-def accept(pins: Pins, notes: Notes, target: str | None, word: Accepted) -> Accepting:
+def accept(pins: Pins, notes: Notes, target: str | None, word: Accepted, pin: str | None = None) -> Accepting:
     """Accepts all that waits within `target`: `shop`, `shop/refund`, or everything (None).
 
     A whole server is accepted with the program that it is now; a single tool says nothing about its server.
     """
-    paths = waiting(pins, notes, target)
+    paths, seen = waiting(pins, notes, target, pin), _meant(notes, target, pin)
     strangers = {name: now for name, now in notes.strangers.items() if target in (None, name)}
     made = _with_servers(pins, strangers, word)
-    made = _with_tools(made, {path: notes.tools[path] for path in paths if path in notes.tools}, word)
-    made = _vouched(made, [path for path in paths if path not in notes.tools], word)
-    left = Notes(_without(notes.tools, paths), _without(notes.strangers, strangers))
+    made = _with_tools(made, {path: seen[path] for path in paths if path in seen}, word)
+    made = _vouched(made, [path for path in paths if path not in seen], word)
+    left = Notes(_without(notes.tools, seen.keys() & set(paths)), _without(notes.strangers, strangers))
     return Accepting(made, left, paths, tuple(strangers))
+
+
+def _meant(notes: Notes, target: str | None, pin: str | None) -> Mapping[str, Note]:
+    """The notes that a yes can be about."""
+    return {
+        path: note
+        for path, note in notes.tools.items()
+        if not note.gone_at or (path == target and pin and note.pin.startswith(pin))
+    }
 
 
 def _within(path: str, target: str) -> bool:

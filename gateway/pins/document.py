@@ -23,7 +23,7 @@ from gateway.pins.things import kind_of, named
 from gateway.visible import hides
 from gateway.wording import did_you_mean
 
-__all__ = ["dump", "parse"]
+__all__ = ["dump", "parse", "weight"]
 
 VERSION = 2
 TOOLS_ONLY = 1  # the version that pinned nothing but tools
@@ -55,6 +55,11 @@ def dump(pins: Pins) -> str:
                     header = f"servers.{_key(name)}.{section}.{_key(named(thing))}"
                     blocks.append(_block(header, _entry_lines(entry, kind)))
     return "\n".join(blocks)
+
+
+def weight(thing: str, entry: PinnedEntry) -> int:
+    """How many bytes an entry takes in the file, but for the name of its server."""
+    return len(_block(_key(named(thing)), _entry_lines(entry, kind_of(thing))).encode())
 
 
 def _block(header: str, lines: Mapping[str, str]) -> str:

@@ -93,13 +93,16 @@ Pins = Mapping[str, PinnedServer]
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What is held, as a gateway saw it at `seen_at`: what can be accepted is exactly this."""
+    """What is held, as a gateway saw it at `seen_at`: what can be accepted is exactly this. `gone_at`: since when a
+    gateway that looked has not seen it any more; nothing while it is held.
+    """
 
     reason: Reason
     why: str
     identity: Identity
     definition: JsonObject = field(repr=False)
     seen_at: str
+    gone_at: str = ""
 
     @property
     def pin(self) -> str:

@@ -1,24 +1,31 @@
 """The pins of a running gateway: what its servers offer is compared with what was pinned, whenever either changes.
 
+What is new is held until it is written down; that is done in a thread, and takes a fifth of the time at the most: a
+server that has ever new tools keeps nobody else waiting. What could not be written is tried again.
+
 An acceptance is another file under the same name: it is noticed within `LOOKS`, and counts from then on, without a
 restart. A file that breaks or goes away meanwhile takes nothing back: what was pinned stays pinned, and nothing new is
 believed until it is mended.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
 
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError
 from gateway.offer import ABOUT, About
-from gateway.pins.entries import Identity, Note, Notes, Pins
-from gateway.pins.files import PinFiles
+from gateway.pins.entries import Identity
+from gateway.pins.files import PinFiles, Stamp
 from gateway.pins.review import Review, Seen, Trust, review, unpinned
+from gateway.pins.room import MOST
+from gateway.pins.telling import Telling
 from gateway.pins.things import Thing, things
+from gateway.pins.writing import Written, fresh, note_down, write_down
 from gateway.screens.definitions import screen_definition
 from gateway.screens.finding import Finding
 from gateway.screens.names import screen_names
@@ -29,6 +36,11 @@ log = logging.getLogger("toolgate.pins")
 
 LOOKS = 0.05  # seconds; a look costs two microseconds, and a call asks more than once
 _LONGEST = 200  # characters of what a server calls itself
+_REST = 4  # times as long as it took to write, before the next time
+_AGAIN, _AGAIN_MOST = 1.0, 30.0  # seconds before what could not be written is tried again: ever longer
+
+_NOT_YET = "it is about to be pinned"
+_CROWDED = f"its server has {MOST} entries or 2 MB in toolgate.lock already; see `toolgate pins forget`"
 
 
 def _now() -> str:
@@ -37,15 +49,20 @@ def _now() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """A catalogue as it came, what was made of it, and what the screens found in it."""
+    """A catalogue as it came, what was made of it, and what the screens found in it. `settled`: what there was to
+    write down of it was, as far as there is room.
+    """
 
     given: Catalogue
     catalogue: Catalogue
     findings: Mapping[str, Sequence[Finding]]
+    seen: Sequence[Seen] = field(repr=False)
+    found: Review = field(repr=False)
+    settled: bool = False
 
 
 class Keeper:
-    """`judged` says of a catalogue what of it is held, and pins what it sees for the first time.
+    """`judged` says of a catalogue what of it is held; `settle` pins what it sees for the first time.
 
     `launches` says by server how it is started or reached, without secrets. With `learns` False nothing is written but
     the notes. Raises ConfigError for a `toolgate.lock` that can't be used. For one thread.
@@ -62,84 +79,93 @@ class Keeper:
     ) -> None:
         self._files, self._trust, self._launches, self._learns = files, trust, launches, learns
         self._clock, self._due = clock, 0.0
-        self._stamp = files.stamp()
-        self._pins: Pins = files.read() or {}
-        self._problem = ""
+        stamp = files.stamp()
+        self._now = Written(files.read() or {}, stamp)
+        self._broken = ""  # what is wrong with the file
+        self._writing, self._write_due, self._again = False, 0.0, _AGAIN
         self._screened: dict[str, tuple[Finding, ...]] = {}  # by pin: a list that changes has little that is new
         self._judged: _Judged | None = None
+        self._telling = Telling(clock)
 
     def judged(self, catalogue: Catalogue) -> Catalogue:
         """The catalogue with what is held and what was found; the same object as long as nothing has changed."""
         last = self._judged
         if last is not None and last.given is catalogue and self._clock() < self._due:
             return last.catalogue
-        edited = self._edited()
+        return self._look(catalogue).catalogue
+
+    async def settle(self, catalogue: Catalogue) -> None:
+        """Writes down what is new in it, and what is held, if it is time to: from then on `judged` believes it."""
+        last = self._look(catalogue)
+        if last.settled or self._writing or self._clock() < self._write_due:
+            return
+        self._writing, began = True, self._clock()
+        try:
+            written = await asyncio.to_thread(self._write_down, last, _now())
+        finally:
+            self._writing = False
+        ended = self._clock()
+        self._now, self._write_due = written, ended + _REST * (ended - began)
+        if written.problem:
+            self._write_due, self._again = ended + self._again, min(self._again * 2, _AGAIN_MOST)
+        else:
+            self._again = _AGAIN
+        self._judged = self._review(last.given, last.findings, settled=not written.problem)
+
+    def _write_down(self, last: _Judged, now: str) -> Written:
+        """In a thread: nothing of the keeper changes meanwhile but what it shows."""
+        written = replace(self._now, problem="")
+        if last.found.learned and self._learns and not self._broken:
+            written = write_down(self._files, written, last.seen, self._trust, now)
+        note_down(self._files, review(written.pins, last.seen, self._trust, now), last.seen, written.pins, now)
+        return written
+
+    def _look(self, catalogue: Catalogue) -> _Judged:
+        last, edited = self._judged, self._edited()
         if last is None or last.given is not catalogue or edited:
             findings = last.findings if last and last.given is catalogue else self._screen(catalogue)
-            last = _Judged(catalogue, self._review(catalogue, findings), findings)
-            self._judged = last
-        return last.catalogue
+            last = self._judged = self._review(catalogue, findings)
+        return last
 
     # ---- the file
 
     def _edited(self) -> bool:
         now = self._clock()
-        if now < self._due:
+        if now < self._due or self._writing:  # what is being written need not be read
             return False
         self._due = now + LOOKS
         stamp = self._files.stamp()
-        if stamp == self._stamp:
+        if stamp == self._now.stamp:
             return False
-        self._stamp = stamp
-        self._reread()
+        self._reread(stamp)
         return True
 
-    def _reread(self) -> None:
-        problem = ""
+    def _reread(self, stamp: Stamp) -> None:
+        pins, self._broken = self._now.pins, ""
         try:
-            self._pins = self._fresh()
+            pins = fresh(self._files, pins)
         except ConfigError as error:
-            problem = str(error.problems[0])
-            log.warning("%s; what was pinned before stays pinned, and nothing new is believed", problem)
-        self._problem = problem
-
-    def _fresh(self) -> Pins:
-        """As the file says now; as it said, if it is gone. Raises ConfigError."""
-        found = self._files.read()
-        if found is None and self._pins:
-            log.warning("%s is gone; what it pinned stays pinned while this gateway runs", self._files.shown)
-        return self._pins if found is None else found
+            self._broken = str(error.problems[0])
+            log.warning("%s; what was pinned before stays pinned, and nothing new is believed", self._broken)
+        if self._now.problem:
+            self._write_due = 0.0
+        self._now = Written(pins, stamp)
 
     # ---- the comparison
 
-    def _review(self, catalogue: Catalogue, findings: Mapping[str, Sequence[Finding]]) -> Catalogue:
-        seen = self._seen(catalogue, findings)
-        found = review(self._pins, seen, self._trust, _now())
-        if self._problem:
-            found = unpinned(found, self._pins, seen, self._problem)
-        elif self._learns and found.learned:
-            found = self._learn(seen, found)
-        self._take_notes(found, seen)
-        self._tell(found)
-        held = {path: note.why for path, note in found.held.items()}
-        return replace(catalogue, held=held, findings=findings, about=_believed(catalogue.about, held))
-
-    def _learn(self, seen: Sequence[Seen], found: Review) -> Review:
-        """Writes down what is new, on top of what others have written meanwhile."""
-        try:
-            with self._files.turn():
-                self._pins = self._fresh()
-                found = review(self._pins, seen, self._trust, _now())
-                if found.learned:
-                    self._files.write({**self._pins, **found.learned})
-                    self._pins = {**self._pins, **found.learned}
-                self._stamp = self._files.stamp()
-            return found
-        except ConfigError as error:
-            problem = str(error.problems[0])
-        except OSError as error:
-            problem = f"{self._files.shown} can't be written: {error.strerror or error}"
-        return unpinned(found, self._pins, seen, problem)
+    def _review(
+        self, catalogue: Catalogue, findings: Mapping[str, Sequence[Finding]], *, settled: bool = False
+    ) -> _Judged:
+        seen, pins = self._seen(catalogue, findings), self._now.pins
+        found = shown = review(pins, seen, self._trust, _now())
+        if self._broken or (self._learns and found.learned):
+            problem = self._broken or self._now.problem or (_CROWDED if settled else "")
+            shown = unpinned(found, pins, seen, f"it can't be pinned: {problem}" if problem else _NOT_YET)
+        held = {path: note.why for path, note in shown.held.items()}
+        self._telling.tell({path: why for path, why in held.items() if why != _NOT_YET})
+        made = replace(catalogue, held=held, findings=findings, about=_believed(catalogue.about, held))
+        last = self._judged.catalogue if self._judged and self._judged.given is catalogue else None
+        return _Judged(catalogue, last if last and last.held == held else made, findings, seen, found, settled)
 
     def _seen(self, catalogue: Catalogue, findings: Mapping[str, Sequence[Finding]]) -> list[Seen]:
         grouped = groupby(sorted(things(catalogue), key=_server_of), key=_server_of)
@@ -165,27 +191,6 @@ class Keeper:
             found[path] = (*found.get(path, ()), *findings)
         return {path: findings for path, findings in found.items() if findings}
 
-    # ---- what is told
-
-    def _take_notes(self, found: Review, seen: Sequence[Seen]) -> None:
-        """Keeps what a person would accept. That it can't be kept holds nobody up: the tools are held anyway."""
-        try:
-            before = self._files.read_notes()
-            if _noted(before, found, seen, self._pins) == before:
-                return
-            with self._files.turn():
-                before = self._files.read_notes()
-                self._files.write_notes(_noted(before, found, seen, self._pins))
-        except OSError as error:
-            log.warning("what is held could not be noted down for `toolgate pins`: %s", error.strerror or error)
-
-    def _tell(self, found: Review) -> None:
-        """Once for whatever is held from now on."""
-        known = self._judged.catalogue.held if self._judged else {}
-        for path, note in found.held.items():
-            if known.get(path) != note.why:
-                log.warning("%s is held: %s", path, note.why)
-
 
 def _server_of(thing: Thing) -> str:
     return thing.server
@@ -197,22 +202,3 @@ def _believed(about: Mapping[str, About], held: Mapping[str, str]) -> Mapping[st
         server: replace(said, instructions="") if f"{server}/{ABOUT}" in held else said
         for server, said in about.items()
     }
-
-
-def _noted(before: Notes, found: Review, seen: Sequence[Seen], pins: Pins) -> Notes:
-    """The notes with what was found now. A note stays until its definition is the pinned one: another process may have
-    seen it, of a server that only sometimes says so."""
-    tools = {path: note for path, note in before.tools.items() if path in found.held or not _settled(path, note, pins)}
-    for path, note in found.held.items():
-        old = tools.get(path)
-        if note.reason != "unpinned" and (old is None or (old.pin, old.reason) != (note.pin, note.reason)):
-            tools[path] = note
-    names = {server.name for server in seen}
-    strangers = {name: identity for name, identity in before.strangers.items() if name not in names}
-    return Notes(tools, {**strangers, **found.strangers})
-
-
-def _settled(path: str, note: Note, pins: Pins) -> bool:
-    server, _, tool = path.partition("/")
-    entry = pins[server].entries.get(tool) if server in pins else None
-    return entry is not None and entry.pin == note.pin

@@ -67,15 +67,15 @@ def review(pins: Pins, seen: Sequence[Seen], trust: Trust, now: str) -> Review:
     return Review(held, learned, strangers)
 
 
-def unpinned(reviewed: Review, pins: Pins, seen: Sequence[Seen], problem: str) -> Review:
-    """The same when nothing can be written down: what would have to be is held, for nobody could see it change."""
+def unpinned(reviewed: Review, pins: Pins, seen: Sequence[Seen], why: str) -> Review:
+    """The same while nothing is written down: what would have to be is held, for nobody could see it change."""
     held = dict(reviewed.held)
     for server in seen:
         entry = reviewed.learned.get(server.name)
         known = pins[server.name].entries if server.name in pins else {}
         for thing in server.things if entry else ():
             if thing.lasts and (thing.name not in known or known[thing.name].pin != thing.pin):
-                note = Note("unpinned", f"it can't be pinned: {problem}", server.identity, thing.definition, "")
+                note = Note("unpinned", why, server.identity, thing.definition, "")
                 held.setdefault(thing.path, note)
     return Review(held, {}, reviewed.strangers)
 

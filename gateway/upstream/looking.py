@@ -19,13 +19,16 @@ __all__ = ["listed", "looked_at", "looked_at_all", "looked_on", "looking_on"]
 
 
 async def listed(connection: Connection, spec: ServerSpec) -> Listing:
-    """All that it says that it has, not looked at. Raises what `list_everything` does."""
-    return await list_everything(
+    """All that it says that it has, not looked at; but for tools that are switched off. Raises what `list_everything`
+    does.
+    """
+    listing = await list_everything(
         connection.session,
         lambda method, params: connection.ask(method, params, patience(method, spec.connect_timeout)),
         spec.name,
         trusted=spec.trusted,
     )
+    return replace(listing, tools={name: tool for name, tool in listing.tools.items() if spec.offers(name)})
 
 
 async def looked_at(listing: Listing, transport: Transport) -> Listing:

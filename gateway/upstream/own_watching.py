@@ -51,15 +51,15 @@ class OwnWatching:
         watch = self._open.get(_who(subject)) or self._opened(subject)
         watch.coming.append(uri)
         try:
-            await self._subscribed(watch.server, uri)
+            await self._subscribed(watch.server, uri, subject)
         finally:
             watch.coming.remove(uri)
             self._close_unused(subject, watch)
 
-    async def _subscribed(self, server: Supervisor, uri: str) -> None:
+    async def _subscribed(self, server: Supervisor, uri: str, subject: Subject) -> None:
         await server.settled.wait()
         if not (server.available or server.was_ready):
-            raise UpstreamUnavailable(self._spec.name, away(server.missing))
+            raise UpstreamUnavailable(self._spec.name, away(server.missing, subject.user))
         try:
             await server.subscribe(uri)
         except BaseException:

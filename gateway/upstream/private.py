@@ -107,7 +107,7 @@ class Private:
         if own.server.refused and not own.server.per_subject and own in self._open:
             self._refused_until = asyncio.get_running_loop().time() + self._refusals.pause()
         self._close(own)
-        return away(own.server.missing)
+        return away(own.server.missing, subject.user if subject else None)
 
     def _opened(self, key: _Key, caller: Caller, subject: Subject | None) -> "_Own | str":
         if asyncio.get_running_loop().time() < self._refused_until:

@@ -34,9 +34,9 @@ def shown(why: str, transport: Transport | None) -> str:
     return shortened(clean[:LOOKED_AT], LONGEST)
 
 
-def away(missing: str | None) -> str:
-    """Why a server can't be asked now, for whoever wanted to; None: it can be again."""
-    return brief(missing or "it went away again")
+def away(missing: str | None, user: str | None = None) -> str:
+    """Why a server can't be asked now, for the one who wanted to; None: it can be again."""
+    return brief(missing or "it went away again", user)
 
 
 def cause(why: str) -> str:

@@ -59,7 +59,8 @@ class ServerSpec:
 
     `trusted` says that its annotations are believed. Times are seconds; no call lasts longer than `call_timeout`,
     and no answer has more than `max_answer` bytes.
-    Without `prefix` its tools keep their own names (`gateway.names`).
+    Without `prefix` its tools keep their own names (`gateway.names`). There are `only` these of them (None: all), and
+    none that is switched `off`.
     """
 
     name: str
@@ -70,6 +71,11 @@ class ServerSpec:
     connect_timeout: float = 30.0
     prefix: bool = True
     max_answer: int = 64 * 1024 * 1024
+    only: frozenset[str] | None = None
+    off: frozenset[str] = frozenset()
+
+    def offers(self, tool: str) -> bool:
+        return tool not in self.off and (self.only is None or tool in self.only)
 
     def resolve(self) -> Transport:
         """The transport with its secrets. Raises what the function raises, for example ConfigError."""

@@ -331,7 +331,7 @@ class Supervisor:
             began, judged = time.monotonic(), tool and tool.pin
             connection, tool = await self._available(min(PATIENCE, timeout)), self._tool(call)
             if connection is None:
-                return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
+                return Unsent(f"server `{self.spec.name}` is down: {away(self.missing, call.subject.user)}")
             if judged != (tool and tool.pin):
                 return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
             timeout -= time.monotonic() - began

@@ -41,9 +41,13 @@ log = logging.getLogger("toolgate.upstream")
 
 
 class Judge(Protocol):
-    """Says which tools of a catalogue are held: the same object for the same facts. May say otherwise later."""
+    """Says which tools of a catalogue are held: the same object for the same facts. May say otherwise later, once it
+    has written down what it has to, which it does when it is asked to `settle`.
+    """
 
     def judged(self, catalogue: Catalogue) -> Catalogue: ...
+
+    async def settle(self, catalogue: Catalogue) -> None: ...
 
 
 class Upstreams:
@@ -74,6 +78,7 @@ class Upstreams:
         self._stirred: list[Callable[[Collection[str]], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
+        self._rebuilt = asyncio.Event()
         self._subscribers: list[Callable[[], None]] = []
         self._readers: list[Callable[[str, str, Subject | None], None]] = []
         self._own, self._back = secrets.token_hex(8), set[str]()
@@ -84,12 +89,13 @@ class Upstreams:
         the latest; or when the `patience`, in seconds, is over: who is slower is missing until it is there.
         """
         self._tasks = [server.start() for server in self._servers.values()]
-        if self._judge is not None:
-            self._watching = asyncio.create_task(self._watch(), name="toolgate.upstream.judge")
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience):
                     await asyncio.gather(*(server.settled.wait() for server in self._servers.values()))
+            if self._judge is not None:
+                await self._settle(self._judge)
+                self._watching = asyncio.create_task(self._watch(self._judge), name="toolgate.upstream.judge")
         except BaseException:
             await self._stop()
             raise
@@ -282,14 +288,29 @@ class Upstreams:
 
     def _rebuild(self) -> None:
         self._catalogue = self._built()
-        self._tell()
+        if self._judge is None:
+            self._tell()
+        else:
+            self._rebuilt.set()
 
-    async def _watch(self) -> None:
-        """The judge may change his mind while no server says anything, and those who listen want to know."""
+    async def _watch(self, judge: Judge) -> None:
+        """What is new is written down before anybody is told of it. The judge may also change his mind while no server
+        says anything, and those who listen want to know.
+        """
         while True:
-            await asyncio.sleep(WATCH)
+            await self._settle(judge)
             if self.catalogue is not self._told:
                 self._tell()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCH):
+                    await self._rebuilt.wait()
+            self._rebuilt.clear()
+
+    async def _settle(self, judge: Judge) -> None:
+        try:
+            await judge.settle(self._catalogue)
+        except Exception:
+            log.exception("what the servers offer could not be written down")  # and is held until it can be
 
     def _tell(self) -> None:
         self._told = self.catalogue

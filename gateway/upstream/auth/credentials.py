@@ -159,7 +159,8 @@ class Credentials:
 
     async def _in_turn(self, subject: Subject | None, old: Grant | None, get: _Get) -> Grant | None:
         """One renewal at a time for each subject; who waited for it takes what it brought."""
-        async with self._turns.setdefault(_who(subject), asyncio.Lock()):
+        mine = self._turns.setdefault(_who(subject), asyncio.Lock())  # here as long as anybody holds or awaits it
+        async with mine:
             now = self._source.current(subject)
             if now is not None and now != old and now.fresh(self._clock()):
                 return now

@@ -64,22 +64,32 @@ class UserTokens:
         return self._vault.read(self._binding(subject)) if subject else None
 
     async def obtain(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
-        """The grant that another process has brought meanwhile, or a renewed one."""
+        """The grant that another process has brought meanwhile, or a renewed one: what is renewed takes the place of
+        what it was made of, and not of what somebody has logged in with since, or of nothing where he has logged out.
+        """
         del challenge  # a renewal goes where the grant came from, whatever the server names now
         if subject is None:
             raise LogInNeeded(self.server, "it acts for its users, and nobody is asking")
-        if self.current(subject) is None:
-            raise self._needed(subject, "is not logged in")
         binding = self._binding(subject)
+        self._read(binding, subject)  # of whom nothing is known, no lock is kept
         async with self._vault.locked(binding):
-            kept = self._vault.read(binding)
-            if kept is None:
-                raise self._needed(subject, "is not logged in")
+            kept = self._read(binding, subject)
             if kept != old and kept.fresh(self._clock()):
                 return kept
-            grant = await self._renewed(kept, binding, subject)
-            self._vault.write(binding, grant)
+            if kept.refresh_token is None or not _same_client(kept, self._authority):
+                raise self._needed(subject, "is logged in no more")
+            grant = await self._renewed(kept)
+            if not self._vault.swap(binding, kept, grant):
+                return self._read(binding, subject)
+            if grant is None:
+                raise self._needed(subject, "is logged in no more")
             return grant
+
+    def _read(self, binding: Binding, subject: Subject) -> Grant:
+        kept = self._vault.read(binding)
+        if kept is None:
+            raise self._needed(subject, "is not logged in")
+        return kept
 
     async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
         """Only a person can grant more."""
@@ -92,17 +102,15 @@ class UserTokens:
     def mend(self, subject: Subject | None) -> str:
         return f"log in with `{log_in_command(self.server, subject)}`" if subject else LOOK
 
-    async def _renewed(self, kept: Grant, binding: Binding, subject: Subject) -> Grant:
-        if kept.refresh_token is None or not _same_client(kept, self._authority):
-            raise self._needed(subject, "is logged in no more")
+    async def _renewed(self, kept: Grant) -> Grant | None:
+        """None: the log-in has ended."""
         try:
             async with self._open_client(self._authority.reach) as client:
                 return await renewed_grant(kept, self._authority, Journey(client), self._clock())
         except AuthFailed as error:
             # A configured client that is refused is the admin's affair; one that registered itself is forgotten there.
             if error.code == "invalid_grant" or (error.code in _CLIENT and self._authority.client is None):
-                self._vault.remove(binding)
-                raise self._needed(subject, "is logged in no more") from None
+                return None
             raise UpstreamUnavailable(self.server, f"its log-in could not be renewed: {error}") from None
 
     def _binding(self, subject: Subject) -> Binding:

@@ -18,7 +18,7 @@ from pathlib import Path
 from gateway.call import Subject
 from gateway.errors import StoreError
 from gateway.keyring import Broken, KeyRing
-from gateway.replacing import replace_file
+from gateway.replacing import replace_file, turn
 from gateway.upstream.auth.grant import Grant
 
 __all__ = ["Binding", "Kept", "Vault"]
@@ -78,18 +78,43 @@ class Vault:
         return grant
 
     def write(self, binding: Binding, grant: Grant) -> None:
-        """Takes the place of what was there, in one step."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        text = json.dumps({"binding": asdict(binding), "grant": grant.to_json()}).encode()
-        sealed = self._keys.seal(text, _PURPOSE + binding.digest.encode())
-        replace_file(self._path(binding), sealed, 0o600)
+        """Takes the place of what was there, in one step. Raises OSError."""
+        with self._turn():
+            self._put(binding, grant)
+
+    def swap(self, binding: Binding, old: Grant, new: Grant | None) -> bool:
+        """Puts `new` (None: nothing) in the place of `old`. False, and nothing is done, where something else is there
+        by now, or nothing: somebody has logged in or out meanwhile. Raises OSError.
+        """
+        with self._turn():
+            if self.read(binding) != old:
+                return False
+            if new is None:
+                self._path(binding).unlink(missing_ok=True)
+            else:
+                self._put(binding, new)
+            return True
 
     def remove(self, binding: Binding) -> bool:
-        """Whether there was one."""
-        with contextlib.suppress(FileNotFoundError):
+        """Whether there was one. Raises OSError."""
+        if not self._folder.is_dir():
+            return False
+        with self._turn(), contextlib.suppress(FileNotFoundError):
             self._path(binding).unlink()
             return True
         return False
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Nobody else writes meanwhile, which takes milliseconds."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with turn(self._folder, "another process keeps the log-ins to itself"):
+            yield
+
+    def _put(self, binding: Binding, grant: Grant) -> None:
+        text = json.dumps({"binding": asdict(binding), "grant": grant.to_json()}).encode()
+        sealed = self._keys.seal(text, _PURPOSE + binding.digest.encode())
+        replace_file(self._path(binding), sealed, 0o600)
 
     def all(self) -> Iterator[Kept]:
         """Every grant that opens, in no particular order."""

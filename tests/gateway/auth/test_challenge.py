@@ -20,6 +20,45 @@ def test_a_challenge_says_what_to_bring() -> None:
     assert refused.challenge.startswith('Bearer realm="toolgate", error="insufficient_scope", scope="more use"')
 
 
+STOCK = {"/mcp/stock": frozenset({"stock"}), "/mcp/free": frozenset[str](), "/approvals": frozenset({"approvals"})}
+
+
+@pytest.mark.parametrize(
+    ("serve", "scopes", "opened"),
+    [
+        ("", "", "/mcp /mcp/free"),
+        ("", "stock", "/mcp/stock"),
+        ("", "stokc", ""),
+        ("", "approvals", "/mcp /mcp/free /approvals"),
+        ("", "approvals stock", "/mcp/stock /approvals"),
+        ("tools", "stock", "/mcp/stock"),
+        ("tools", "", "/mcp/free"),
+        ("tools", "tools", "/mcp /mcp/free"),
+        ("tools", "tools stock", "/mcp /mcp/stock /mcp/free"),
+    ],
+)
+def test_a_key_that_was_made_for_parts_opens_these_and_nothing_else(serve: str, scopes: str, opened: str) -> None:
+    challenges = Challenges(frozenset(serve.split()), STOCK)
+    held = frozenset(scopes.split())
+    paths = ("/mcp", *STOCK)
+    assert [path for path in paths if challenges.opens(path, held, key=True)] == opened.split()
+
+
+def test_a_tokens_scopes_are_its_issuers() -> None:
+    challenges = Challenges(frozenset(), STOCK)
+    held = frozenset({"openid", "stock"})
+    assert [path for path in ("/mcp", *STOCK) if challenges.opens(path, held, key=False)] == [
+        "/mcp",
+        "/mcp/stock",
+        "/mcp/free",
+    ]
+
+
+def test_where_nothing_that_is_served_asks_for_a_scope_a_keys_have_no_effect() -> None:
+    challenges = Challenges(by_path={"/approvals": frozenset({"approvals"})})
+    assert challenges.opens("/mcp", frozenset({"any"}), key=True)
+
+
 def test_without_oauth_and_scopes_it_is_short() -> None:
     assert Challenges().missing("/mcp").challenge == 'Bearer realm="toolgate"'
 

@@ -1,14 +1,14 @@
 """The issuer's keys: where they come from, how long they count, and what is no key of ours."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.auth import Unavailable
-from gateway.auth.jwks import FRESH, PAUSE, STALE, KeySet, signing_keys
+from gateway.auth.jwks import FRESH, PAUSE, STALE, KeySet, SigningKey, signing_keys
 from gateway.guarded import CEILING
 from gateway.reach import Reach
 from tests.fixtures.issuer import Issuer, rsa_key
@@ -195,3 +195,51 @@ def test_a_name_that_resolves_to_a_private_address_is_not_asked_either() -> None
         with pytest.raises(Unavailable, match="it is a private address"):
             asyncio.run(KeySet(named, f"{named}/keys", reach=Reach()).fetch())
         assert issuer.asked == []
+
+
+def test_while_the_issuer_hangs_nobody_waits_for_it_whose_key_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(_issuer: Issuer, keys: KeySet, clock: Clock) -> None:
+        assert await keys.find("k1", "RS256")
+        fetch, answers = keys.fetch, asyncio.Event()
+
+        async def hanging() -> Sequence[SigningKey]:
+            await answers.wait()
+            return await fetch()
+
+        async def failing() -> Sequence[SigningKey]:
+            raise Unavailable("no")
+
+        monkeypatch.setattr(keys, "fetch", failing)
+        clock.now += FRESH + 1
+        assert await keys.find("k1", "RS256")  # this one has waited
+        monkeypatch.setattr(keys, "fetch", hanging)
+        for _ in range(3):
+            clock.now += PAUSE
+            async with asyncio.timeout(60):
+                assert await keys.find("k1", "RS256")
+            await asyncio.sleep(0)
+        answers.set()
+        async with asyncio.timeout(60):
+            assert await keys.find("k2", "RS256") is None  # which waits for what is under way
+        clock.now += FRESH - PAUSE
+        monkeypatch.setattr(keys, "fetch", failing)
+        assert await keys.find("k1", "RS256")
+
+    within(scenario)
+
+
+def test_what_is_known_of_an_issuer_that_is_gone_ends_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(_issuer: Issuer, keys: KeySet, clock: Clock) -> None:
+        assert await keys.find("k1", "RS256")
+
+        async def failing() -> Sequence[SigningKey]:
+            raise Unavailable("no")
+
+        monkeypatch.setattr(keys, "fetch", failing)
+        clock.now += STALE - 1
+        assert await keys.find("k1", "RS256")
+        clock.now += 2
+        with pytest.raises(Unavailable):
+            await keys.find("k1", "RS256")
+
+    within(scenario)

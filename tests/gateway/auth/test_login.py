@@ -39,8 +39,12 @@ def bearer(text: bytes) -> tuple[bytes, bytes]:
 
 @pytest.mark.parametrize("scheme", [b"Bearer ", b"bearer ", b"BEARER  "])
 def test_a_key_and_a_token_come_in_the_same_header(scheme: bytes) -> None:
-    assert answer(bearer(scheme + b"tg_ann")) == ANN
+    assert answer(bearer(scheme + b"tg_ann"), path="/mcp/use") == ANN
     assert answer(bearer(scheme + b"bob")) == BOB
+
+
+def test_a_key_that_was_made_for_a_part_opens_no_other() -> None:
+    assert answer(bearer(b"Bearer tg_ann")).status == answer(bearer(b"Bearer tg_ann"), path="/mcp/git").status == 403
 
 
 def test_nothing_is_asked_for_something() -> None:

@@ -1,6 +1,8 @@
 import json
+import threading
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +89,61 @@ def test_by_address_it_says_when_nobody_serves_there(home: Home, toolgate: Comma
     assert entries(home, "windsurf") == {"toolgate": {"serverUrl": "http://127.0.0.1:9/mcp"}}
 
 
+@pytest.fixture
+def closed() -> Iterator[int]:
+    """The port of a gateway that runs, and lets in who brings `Bearer tg_good`: to an answer that is none."""
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"] or 0))
+            self.send_response(404 if self.headers.get("authorization") == "Bearer tg_good" else 401)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Door) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_by_address_a_gateway_with_keys_is_given_the_variable_of_one(
+    home: Home, toolgate: Command, bare: Path, closed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve = f"[serve]\nport = {closed}\napi_keys = true\n"
+    (bare / "toolgate.toml").write_text(f'{serve}[identity]\nuser = "user:ann"\n')
+    refused = toolgate("connect", "cursor", "--http")
+    assert (refused.code, "say --key-env NAME" in refused.err) == (3, True)
+    assert not home.files["cursor"].exists()
+
+    done = toolgate("connect", "cursor", "--http", "--key-env", "TG_KEY")
+    assert (done.code, "it runs, and was not tried: " in done.err) == (0, True), done.err
+    assert "`TG_KEY` is not set here" in done.err
+    headers = {"Authorization": "Bearer ${env:TG_KEY}"}
+    assert entries(home, "cursor")["toolgate"] == {"url": f"http://127.0.0.1:{closed}/mcp", "headers": headers}
+    monkeypatch.setenv("TG_KEY", "tg_bad")
+    again = toolgate("connect", "cursor", "--http")
+    assert "goes through Toolgate already" in again.out
+    assert "`TG_KEY` is no key that is good there" in again.err
+    assert "tg_bad" not in again.err
+    monkeypatch.setenv("TG_KEY", "tg_good")
+    assert "HTTP 404" in toolgate("connect", "cursor", "--http").err
+    assert toolgate("connect", "cursor", "--http", "--key-env", "OTHER").out.startswith("changed")
+    assert entries(home, "cursor")["toolgate"]["headers"] == {"Authorization": "Bearer ${env:OTHER}"}
+
+
 def test_wrong_uses_change_nothing(home: Home, toolgate: Command, bare: Path) -> None:
     assert "only starts programs" in toolgate("connect", "claude-desktop", "--http").err
     assert "did you mean `cursor`" in toolgate("connect", "curser").err
     assert toolgate("connect", "cursor", "--force").code == 2
+    assert toolgate("connect", "cursor", "--key-env", "X").code == 2
+    assert toolgate("connect", "cursor", "--http", "--key-env", "tg_12-3").code == 2
+    assert "puts no variables into headers" in toolgate("connect", "zed", "--http", "--key-env", "X").err
     (bare / "toolgate.toml").write_text("[serve]\nport = 0\n")
     assert toolgate("connect", "cursor", "--http").code == 3
     for host, text in (("cursor", b"not json"), ("claude-code", b"not json"), ("zed", b'{"context_servers": null}')):

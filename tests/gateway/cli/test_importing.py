@@ -361,3 +361,16 @@ def test_a_kill_at_any_moment_leaves_every_clients_file_whole(
     assert toolgate("import", "--undo").code == 0
     assert home.bytes() == before
     assert not home.moved.exists()
+
+
+def test_tools_that_a_client_has_switched_off_stay_off_for_everybody(
+    home: Home, toolgate: Command, quick: Entry
+) -> None:
+    home.servers("cursor", {"echo": {**quick, "disabledTools": ["add"]}})
+    done = toolgate("import", "--yes")
+    assert done.code == 0, done.err
+    assert "echo: switched off, as before: add" in done.err
+    assert "echo" not in entries(home, "cursor")
+    tools = {row["tool"] for row in toolgate("tools", "--json", "--project", str(home.moved.parents[1])).json["tools"]}
+    assert "echo/echo" in tools
+    assert "echo/add" not in tools

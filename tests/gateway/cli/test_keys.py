@@ -93,7 +93,8 @@ def test_a_key_that_would_do_nothing_is_made_with_a_note(bare: Path, toolgate: C
     file = bare / "toolgate.toml"
     file.write_text(file.read_text() + '[serve]\napi_keys = true\nscopes = ["use"]\n')
     assert "lacks what `serve.scopes` asks for at /mcp: use" in toolgate("keys", "create", "--user", "ann").err
-    assert "note" not in toolgate("keys", "create", "--user", "ann", "--scope", "use").err
+    assert "note" not in toolgate("keys", "create", "--user", "ann", "--scope", "use", "--scope", "approvals").err
+    assert "nothing asks for sue:" in toolgate("keys", "create", "--user", "ann", "--scope", "sue").err
 
 
 def test_an_expired_key_says_since_when(bare: Path, toolgate: Command) -> None:

@@ -96,6 +96,49 @@ def test_only_what_was_looked_at_is_accepted_with_its_hash(shop: Shop) -> None:
     assert shop.toolgate("pins", "accept", "echo/add", "--pin", row["held"]["pin"][:12]).code == 0
 
 
+def test_what_changed_and_changed_back_is_held_no_more_and_accepted_only_by_its_hash(shop: Shop) -> None:
+    shop.server({"add": {"description": "EVIL"}})
+    (row,) = shop.toolgate("pins", "show", "echo/add", "--json").json["tools"]
+    shop.server()
+    assert states(shop)["echo/add"] == "seen"
+    assert "another definition was there 20" in shop.toolgate("pins").out
+    (seen,) = shop.toolgate("pins", "show", "echo/add", "--json").json["tools"]
+    assert (seen["held"], seen["seen"]["pin"]) == (None, row["held"]["pin"])
+    assert shop.toolgate("pins", "accept", "--all").err == "nothing waits to be accepted here\n"
+    assert shop.toolgate("pins", "accept", "echo").err == "nothing waits to be accepted here\n"
+    refused = shop.toolgate("pins", "accept", "echo/add")
+    assert (refused.code, "say --pin" in refused.err) == (1, True)
+    assert "EVIL" not in shop.lock
+    accepted = shop.toolgate("pins", "accept", "echo/add", "--pin", row["held"]["pin"][:12])
+    assert accepted.err == "accepted by user:ann: echo/add\n"
+    assert "EVIL" in shop.lock
+
+
+def test_what_was_seen_once_can_be_forgotten_and_what_is_pinned_too(shop: Shop) -> None:
+    shop.server({"add": {"description": "EVIL"}})
+    assert "nothing is known here" in shop.toolgate("pins", "forget", "echo/add").err
+    assert states(shop)["echo/add"] == "changed"
+    shop.server()
+    lock = shop.lock
+    assert shop.toolgate("pins", "forget", "echo").err == "forgotten: echo/add\n"
+    assert (states(shop)["echo/add"], shop.lock) == ("pinned", lock)
+    assert shop.toolgate("pins", "forget", "echo/add", "--pinned", "--json").json == {"tools": ["echo/add"]}
+    assert "echo/add" not in states(shop)
+    assert len(shop.toolgate("pins", "forget", "echo", "--pinned", "--json").json["tools"]) > 1
+    assert states(shop) == {}
+    assert shop.toolgate("pins", "forget", "echo").code == 1
+
+
+def test_a_tool_that_came_later_is_accepted_by_its_hash(shop: Shop) -> None:
+    shop.server({"late": {"description": "Late."}})
+    (row,) = shop.toolgate("pins", "show", "echo/late", "--json").json["tools"]
+    assert f"accept echo/late --pin {row['pin'][:12]}" in shop.toolgate("pins", "show", "echo/late").out
+    refused = shop.toolgate("pins", "accept", "echo/late", "--pin", "0123456789")
+    assert (refused.code, f"it is {row['pin'][:12]} now" in refused.err) == (1, True)
+    assert shop.toolgate("pins", "accept", "echo/late", "--pin", row["pin"][:12]).code == 0
+    assert states(shop)["echo/late"] == "accepted"
+
+
 def test_another_program_is_shown_with_what_it_was(shop: Shop) -> None:
     shop.server(name="somebody else")
     listed = shop.toolgate("pins")

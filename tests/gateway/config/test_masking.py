@@ -72,6 +72,10 @@ def test_an_address_is_shown_without_its_password_and_query(url: str, shown: str
         (["PASSWORD=hunter2"], "PASSWORD=***"),
         (["postgresql://ann:hunter2@db/x"], "postgresql://***@db/x"),
         (["--token", "${TOKEN}"], "${TOKEN}"),
+        (["--conn=Server=x;Pwd=hunter2;User=ann"], "--conn=Server=x;Pwd=***;User=ann"),
+        (["Server=x; Password = hunter 2"], "Server=x; Password = ***"),
+        (["--conn", "AccountName=x;AccountKey=aGk=;"], "AccountName=x;AccountKey=***;"),
+        (["Server=x;Pwd=${PW}"], "Server=x;Pwd=${PW}"),
     ],
 )
 def test_an_argument_is_judged_by_the_flag_that_it_belongs_to(arguments: list[str], shown: str) -> None:

@@ -54,9 +54,19 @@ def test_a_server_that_is_switched_off_is_off(key: str, value: bool) -> None:
     assert read({"command": "x", key: value}).disabled
 
 
+def test_which_tools_are_there_is_said_in_the_words_of_any_client() -> None:
+    assert (read({"command": "x"}).only, read({"command": "x"}).off) == (None, frozenset())
+    entry = read({"command": "x", "disabledTools": ["a"], "excludeTools": ["b"]})
+    assert (entry.only, entry.off) == (None, frozenset({"a", "b"}))
+    assert read({"command": "x", "enabledTools": ["a", "b"], "includeTools": ["b", "c"]}).only == frozenset({"b"})
+    assert read({"command": "x", "includeTools": []}).only == frozenset()
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        ({"command": "x", "disabledTools": "a"}, "`mcpServers.shop.disabledTools` must be a list of tools"),
+        ({"command": "x", "includeTools": [1]}, "`mcpServers.shop.includeTools` must be a list of tools"),
         ({}, "has neither `command` nor `url` (say what to start or call)"),
         ({"command": "x", "url": "http://x"}, "has both `command` and `url`: it is a program or an address"),
         ({"command": "x", "headers": {}}, "`mcpServers.shop.headers` goes with no `command` (remove it)"),

@@ -206,6 +206,18 @@ def test_a_file_that_somebody_writes_meanwhile_is_left_to_him(tmp_path: Path, st
     assert file.read_bytes() == b"theirs"
 
 
+def test_what_could_not_be_written_stands_in_the_way_of_no_older_change(tmp_path: Path, state: Path) -> None:
+    """Two commands at the same time: the second finds that the file is not as it was when it was read."""
+    file, ours = tmp_path / "a.json", tmp_path / "mcp.json"
+    file.write_bytes(b"old")
+    late = change(file, b"late")
+    apply([change(file, b"new")], state)
+    (failure,) = apply([change(ours, b"servers", OURS), late], state)
+    assert failure.change == late
+    assert undone(state) == [("mcp.json", "removed"), ("a.json", "restored")]
+    assert file.read_bytes() == b"old"
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -3,7 +3,16 @@ from typing import Any
 
 import pytest
 
-from gateway.hosts.dialects import Foreign, http_entry, is_gateway, points_to, same, stdio_entry, translated
+from gateway.hosts.dialects import (
+    Foreign,
+    http_entry,
+    is_gateway,
+    key_variable,
+    points_to,
+    same,
+    stdio_entry,
+    translated,
+)
 from gateway.hosts.table import HOSTS
 
 HOME, WORK = Path("/home/ann"), Path("/work/shop")
@@ -86,6 +95,7 @@ def test_what_a_workspace_says_in_relative_terms_is_made_absolute() -> None:
         ("vscode", {"command": "x", "envFile": ".env"}, "come from a file"),
         ("cursor", {"url": "https://x", "auth": {"CLIENT_ID": "y"}}, "needs a log-in"),
         ("vscode", {"type": "websocket", "url": "https://x"}, "goes with no address"),
+        ("windsurf", {"command": "x", "disabledTools": "die"}, "`disabledTools` is not a list"),
         ("zed", {"source": "extension", "settings": {}}, "an extension of the client"),
         ("zed", {"command": "x", "args": ["${HOME}"]}, "holds a `${` that its client passes on"),
         ("codex", {"command": "x", "env": {"A": "${A}"}}, "holds a `${` that its client passes on"),
@@ -94,6 +104,24 @@ def test_what_a_workspace_says_in_relative_terms_is_made_absolute() -> None:
 def test_what_cannot_be_said_here_stays_where_it_is(host: str, entry: Any, why: str) -> None:
     with pytest.raises(Foreign, match=why.replace("$", r"\$").replace("{", r"\{")):
         translated(HOST[host], entry, None, HOME)
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "ours"),
+    [
+        ("windsurf", {"disabledTools": ["die", "add"]}, {"disabledTools": ["add", "die"]}),
+        ("codex", {"disabled_tools": ["die"]}, {"disabledTools": ["die"]}),
+        ("codex", {"enabled_tools": []}, {"enabledTools": []}),
+        ("gemini", {"includeTools": ["run(ls)"], "excludeTools": []}, {"enabledTools": ["run"]}),
+        ("gemini", {"excludeTools": ["die"], "disabledTools": ["add"]}, {"disabledTools": ["add", "die"]}),
+        ("gemini", {"includeTools": ["a", "b"], "enabledTools": ["b"]}, {"enabledTools": ["b"]}),
+        ("cursor", {"disabledTools": []}, {}),
+    ],
+)  # fmt: skip
+def test_tools_that_are_switched_off_stay_so(host: str, said: Any, ours: Any) -> None:
+    done = translated(HOST[host], {"url": "https://x", **said}, None, HOME)
+    assert {key: value for key, value in done.entry.items() if key not in ("url", "type")} == ours
+    assert done.dropped == ()
 
 
 def test_keys_without_effect_here_are_named() -> None:
@@ -109,6 +137,8 @@ def test_two_entries_are_the_same_server_whatever_the_order_of_their_keys() -> N
     assert same({"url": "u", "headers": {"A": "1", "B": "2"}}, {"headers": {"B": "2", "A": "1"}, "url": "u"})
     assert not same({"command": "x"}, {"command": "x", "disabled": True})
     assert not same({"url": "u"}, {"url": "u", "type": "sse"})
+    assert not same({"url": "u"}, {"url": "u", "disabledTools": ["die"]})
+    assert not same({"url": "u"}, {"url": "u", "enabledTools": []})
     assert not same({"command": "x", "args": ["a", "b"]}, {"command": "x", "args": ["b", "a"]})
 
 
@@ -141,3 +171,17 @@ def test_other_things_are_not_taken_for_the_gateway() -> None:
 def test_a_host_that_only_starts_programs_says_so() -> None:
     with pytest.raises(Foreign, match="Claude Desktop only starts programs"):
         http_entry(HOST["claude-desktop"], "http://127.0.0.1:8765/mcp")
+
+
+@pytest.mark.parametrize("host", [host.name for host in HOSTS if host.url_key and host.name != "zed"])
+def test_a_key_in_a_variable_is_named_as_each_host_reads_it(host: str) -> None:
+    entry = http_entry(HOST[host], "http://127.0.0.1:8765/mcp", "TG_KEY")
+    assert key_variable(entry) == "TG_KEY"
+    said = translated(HOST[host], entry, None, HOME).entry["headers"]["Authorization"]
+    assert said in ("Bearer ${TG_KEY}", "Bearer ${env:TG_KEY}")
+
+
+def test_an_entry_without_a_key_has_none() -> None:
+    assert key_variable({"url": "x"}) is key_variable({"headers": {"Authorization": "Bearer tg_1"}}) is None
+    with pytest.raises(Foreign, match="puts no variables into headers"):
+        http_entry(HOST["zed"], "http://127.0.0.1:8765/mcp", "TG_KEY")

@@ -67,3 +67,23 @@ def test_a_tool_of_a_server_that_was_never_pinned_brings_its_server() -> None:
 ])  # fmt: skip
 def test_what_waits_is_what_is_held_and_what_came_later(target: str | None, paths: tuple[str, ...]) -> None:
     assert waiting(PINS, NOTES, target) == paths
+
+
+GONE = Note("changed", "why", SHOP, {"name": "late", "description": "x"}, "then", gone_at="later")
+
+
+def test_what_is_not_there_any_more_waits_for_nobody_unless_it_is_named_with_its_hash() -> None:
+    notes = Notes({"mail/send": GONE})
+    for target in (None, "mail", "mail/send"):
+        assert accept(PINS, notes, target, ANN).pins["mail"] == PINS["mail"]
+        assert accept(PINS, notes, target, ANN).notes == notes
+    done = accept(PINS, notes, "mail/send", ANN, GONE.pin[:12])
+    assert done.pins["mail"].entries["send"] == PinnedEntry.of(GONE.definition, ANN)
+    assert done.notes == Notes()
+
+
+def test_a_yes_to_what_came_later_is_about_what_is_there() -> None:
+    notes = Notes({"shop/late": GONE})
+    done = accept(PINS, notes, "shop", ANN)
+    assert done.pins["shop"].entries["late"] == PinnedEntry.of({"name": "late"}, ANN)
+    assert done.notes == notes

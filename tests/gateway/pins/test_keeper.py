@@ -1,6 +1,8 @@
 """The pins of a running gateway. Time is a number that the test moves; nothing sleeps."""
 
+import asyncio
 import logging
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,11 @@ from gateway.catalogue import Catalogue, ServerInfo
 from gateway.errors import ConfigError
 from gateway.offer import About, Offer
 from gateway.pins.accepting import accept
-from gateway.pins.entries import Accepted
+from gateway.pins.entries import Accepted, Pins
 from gateway.pins.files import PinFiles
 from gateway.pins.keeper import LOOKS, Keeper
 from gateway.pins.review import Trust
+from gateway.replacing import turn
 from gateway.screens.finding import Finding
 from tests.builders import a_tool
 
@@ -66,8 +69,14 @@ def offered(*tools: Tool) -> Catalogue:
     return replace(Catalogue.of(tools), servers=INFO)
 
 
+def settled(keeper: Keeper, catalogue: Catalogue) -> Catalogue:
+    """As it is judged once what is new in it is written down."""
+    asyncio.run(keeper.settle(catalogue))
+    return keeper.judged(catalogue)
+
+
 def held(keeper: Keeper, *tools: Tool) -> list[str]:
-    return sorted(keeper.judged(offered(*tools)).held)
+    return sorted(settled(keeper, offered(*tools)).held)
 
 
 def test_the_first_sight_is_written_down_and_a_change_is_held_and_noted(desk: Desk) -> None:
@@ -90,9 +99,10 @@ def test_the_same_facts_give_the_same_object(desk: Desk) -> None:
 def test_an_acceptance_by_another_process_counts_at_the_next_look(desk: Desk) -> None:
     keeper, now = desk.keeper(), offered(BAD, SUB)
     held(keeper, ADD, SUB)
-    assert sorted(keeper.judged(now).held) == ["shop/add"]
+    assert sorted(settled(keeper, now).held) == ["shop/add"]
     desk.accept("shop/add")
     assert keeper.judged(now).held == {}
+    asyncio.run(keeper.settle(now))
     assert desk.files.read_notes().tools == {}
 
 
@@ -179,8 +189,87 @@ def test_what_can_not_be_written_down_is_held(desk: Desk, monkeypatch: pytest.Mo
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(PinFiles, "write", read_only)
-    judged = keeper.judged(offered(ADD, SUB))
+    judged = settled(keeper, offered(ADD, SUB))
     assert judged.held == {"shop/sub": "it can't be pinned: toolgate.lock can't be written: Read-only file system"}
+
+
+def test_what_is_new_is_held_until_it_is_written_down(desk: Desk) -> None:
+    keeper, catalogue = desk.keeper(), offered(ADD)
+    assert keeper.judged(catalogue).held == {"shop/add": "it is about to be pinned"}
+    assert desk.files.read() is None
+    assert settled(keeper, catalogue).held == {}
+
+
+def test_what_could_not_be_written_down_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.replacing.PATIENCE", 0.0)
+    keeper, catalogue = desk.keeper(), offered(ADD)
+    desk.files.state.mkdir()
+    with turn(desk.files.state / "pins.turn", "a test"):
+        assert "another process keeps the pins" in settled(keeper, catalogue).held["shop/add"]
+    assert "another process keeps the pins" in settled(keeper, catalogue).held["shop/add"]
+    desk.clock.now += 1.0
+    assert settled(keeper, catalogue).held == {}
+
+
+def test_while_it_is_written_everything_else_goes_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The writer waits for what the loop does meanwhile."""
+    keeper, known, more = desk.keeper(), offered(ADD), offered(ADD, SUB)
+    assert settled(keeper, known).held == {}
+    judged, write = threading.Event(), PinFiles.write
+
+    def waiting(files: PinFiles, pins: Pins) -> None:
+        assert judged.wait(60)
+        write(files, pins)
+
+    async def scenario() -> None:
+        monkeypatch.setattr(PinFiles, "write", waiting)
+        writing = asyncio.create_task(keeper.settle(more))
+        await asyncio.sleep(0)
+        assert set(keeper.judged(more).held) == {"shop/sub"}
+        judged.set()
+        await writing
+        assert keeper.judged(more).held == {}
+
+    asyncio.run(scenario())
+
+
+def test_a_server_that_has_ever_new_tools_is_written_down_a_fifth_of_the_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper, write = desk.keeper(), PinFiles.write
+
+    def slow(files: PinFiles, pins: Pins) -> None:
+        desk.clock.now += 10
+        write(files, pins)
+
+    monkeypatch.setattr(PinFiles, "write", slow)
+    assert held(keeper, ADD) == []
+    desk.clock.now += 39
+    assert held(keeper, ADD, SUB) == ["shop/sub"]
+    desk.clock.now += 1
+    assert held(keeper, ADD, SUB) == []
+
+
+def test_a_server_that_renames_its_tools_takes_no_room_from_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.pins.room.MOST", 3)
+    keeper, sizes = desk.keeper(), []
+    assert held(keeper, ADD) == []
+    for number in range(20):
+        assert held(keeper, ADD, a_tool(f"shop/a{number}"), a_tool(f"shop/b{number}")) == []
+        sizes.append(len((desk.files.read() or {})["shop"].entries))
+    assert max(sizes) == 3
+
+
+def test_a_tool_for_which_there_is_no_room_is_held_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.pins.room.MOST", 1)
+    keeper, mail = desk.keeper(), a_tool("mail/send")
+    held(keeper, ADD)
+    now = settled(keeper, offered(ADD, SUB, mail))
+    assert set(now.held) == {"shop/sub"}
+    assert "see `toolgate pins forget`" in now.held["shop/sub"]
+    before = desk.files.stamp()
+    assert settled(keeper, offered(ADD, SUB, mail)).held == now.held
+    assert desk.files.stamp() == before
 
 
 def test_that_notes_can_not_be_written_holds_all_the_same(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,16 +295,16 @@ def test_each_held_tool_is_told_once(desk: Desk, caplog: pytest.LogCaptureFixtur
 def test_what_the_screens_find_goes_with_the_catalogue(desk: Desk) -> None:
     odd = a_tool("shop/add", description="Adds.\u202e")
     trust = Trust(hold_on=frozenset({"bidi"}))
-    judged = desk.keeper(trust).judged(offered(odd, SUB))
+    judged = settled(desk.keeper(trust), offered(odd, SUB))
     assert [finding.kind for finding in judged.findings["shop/add"]] == ["bidi"]
     assert "shop/sub" not in judged.findings
     assert set(judged.held) == {"shop/add"}
-    assert desk.keeper().judged(offered(odd)).held == {}
+    assert settled(desk.keeper(), offered(odd)).held == {}
 
 
 def test_what_a_server_calls_itself_is_kept_within_bounds(desk: Desk) -> None:
     strange = {"shop": ServerInfo("x" * 1000 + "\ud800", "\ud800")}
-    desk.keeper().judged(replace(Catalogue.of([ADD]), servers=strange))
+    settled(desk.keeper(), replace(Catalogue.of([ADD]), servers=strange))
     identity = (desk.files.read() or {})["shop"].identity
     assert (len(identity.name), identity.version) == (200, "?")
 
@@ -239,12 +328,12 @@ def test_instructions_that_are_held_are_told_to_nobody_until_they_are_accepted(d
         return replace(Catalogue.of([ADD], about={"shop": About(text, {"tools": {}})}), servers=INFO)
 
     keeper = desk.keeper()
-    assert keeper.judged(speaking("Ask first.")).about["shop"].instructions == "Ask first."
+    assert settled(keeper, speaking("Ask first.")).about["shop"].instructions == "Ask first."
     turned = speaking("Tell me all.")
-    held = keeper.judged(turned)
+    held = settled(keeper, turned)
     assert (set(held.held), held.about["shop"]) == ({"shop/about:instructions"}, About("", {"tools": {}}))
     desk.accept("shop/about:instructions")
-    assert keeper.judged(turned).about["shop"].instructions == "Tell me all."
+    assert settled(keeper, turned).about["shop"].instructions == "Tell me all."
 
 
 def test_words_that_steer_to_another_servers_tool_are_found_wherever_they_stand(desk: Desk) -> None:

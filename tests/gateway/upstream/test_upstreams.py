@@ -463,6 +463,9 @@ def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
                 self.last = (catalogue, self.held, replace(catalogue, held=self.held))
             return self.last[2]
 
+        async def settle(self, catalogue: Catalogue) -> None:
+            self.judged(catalogue)
+
     async def scenario() -> None:
         judge, told = Judge(), asyncio.Event()
         async with Upstreams({"echo": echo()}, judge=judge) as up:
@@ -474,6 +477,18 @@ def test_what_the_judge_says_is_the_catalogue_and_a_change_of_mind_is_told(
                 await told.wait()
             ending()
             assert up.catalogue.held == {"echo/add": "because"}
+
+    asyncio.run(scenario())
+
+
+def test_a_tool_that_is_switched_off_is_not_there(echo: Any) -> None:
+    async def scenario() -> None:
+        off, only = frozenset({"add"}), frozenset({"add", "echo"})
+        async with Upstreams({"a": echo(name="a", off=off), "b": echo(name="b", off=off, only=only)}) as up:
+            paths = set(up.catalogue.tools)
+            assert "a/add" not in paths
+            assert {"a/echo", "a/count"} < paths
+            assert {path for path in paths if path.startswith("b/")} == {"b/echo"}
 
     asyncio.run(scenario())
 

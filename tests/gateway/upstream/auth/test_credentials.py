@@ -1,6 +1,7 @@
 """The rules for renewing, with a source that only counts. With real sources: test_user_tokens, test_on_behalf."""
 
 import asyncio
+import gc
 from collections.abc import Sequence
 
 import pytest
@@ -89,6 +90,17 @@ def test_each_subject_waits_for_his_own_renewal_only() -> None:
         headers = await asyncio.gather(*(credentials.headers(subject) for subject in (ANN, BOB) * 5))
         assert len({str(found) for found in headers}) == 2
         assert sorted(source.asked) == [("user:ann", None), ("user:bob", None)]
+
+    asyncio.run(go())
+
+
+def test_of_whom_nothing_is_renewed_nothing_is_kept() -> None:
+    async def go() -> None:
+        credentials, _ = made()
+        everybody = [Subject(f"user:u{number}", "acme") for number in range(100)]
+        await asyncio.gather(*(credentials.headers(one) for one in everybody))
+        gc.collect()  # tasks that ended
+        assert not [one for one in gc.get_objects() if isinstance(one, asyncio.Lock)]
 
     asyncio.run(go())
 

@@ -11,6 +11,7 @@ from gateway.errors import LogInNeeded, UpstreamUnavailable
 from gateway.reach import Reach
 from gateway.upstream.auth.authority import Authority, ClientKeys
 from gateway.upstream.auth.credentials import Credentials
+from gateway.upstream.auth.flow import AuthFailed
 from gateway.upstream.auth.grant import Grant
 from gateway.upstream.auth.login import LogIn
 from gateway.upstream.auth.user_tokens import UserTokens, log_in_command
@@ -155,6 +156,33 @@ def test_an_authorization_server_that_is_broken_costs_nobody_his_log_in(
         assert await Credentials(UserTokens(authority, vault)).renewed(ANN, old.headers, "")
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("again", [False, True])
+def test_who_logs_out_or_in_during_a_renewal_has_the_last_word(
+    authority: Authority, vault: Vault, monkeypatch: pytest.MonkeyPatch, again: bool, ended: bool
+) -> None:
+    binding = Binding.of(ANN, "tracker", authority.resource)
+    old = Grant("old", 1.0, 2.0, "read", "refresh", authority.url, {"client_id": "x"})
+    new = dataclasses.replace(old, access_token="new", expires=None, scope="read write")
+    vault.write(binding, old)
+
+    async def renewed(*_: object) -> Grant:
+        vault.write(binding, new) if again else vault.remove(binding)
+        if ended:
+            raise AuthFailed("no", "invalid_grant")
+        return dataclasses.replace(old, access_token="renewed", expires=None)
+
+    monkeypatch.setattr("gateway.upstream.auth.user_tokens.renewed_grant", renewed)
+    monkeypatch.setattr("gateway.upstream.auth.user_tokens._same_client", lambda *_: True)
+    credentials = Credentials(UserTokens(authority, vault))
+    if again:
+        assert asyncio.run(credentials.headers(ANN)) == new.headers
+    else:
+        with pytest.raises(LogInNeeded, match="is not logged in"):
+            asyncio.run(credentials.headers(ANN))
+    assert vault.read(binding) == (new if again else None)
 
 
 def test_a_token_that_can_not_be_renewed_ends(

@@ -123,3 +123,21 @@ def test_who_waits_in_vain_is_told(vault: Vault, monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(StoreError, match="another process"):
         asyncio.run(go())
+
+
+def test_a_grant_takes_the_place_of_the_one_that_it_was_made_of_and_of_no_other(vault: Vault) -> None:
+    new, newer = (dataclasses.replace(GRANT, access_token=token) for token in ("new", "newer"))
+    assert not vault.swap(ANN, GRANT, new)
+    assert vault.read(ANN) is None
+    vault.write(ANN, GRANT)
+    assert vault.swap(ANN, GRANT, new)
+    assert not vault.swap(ANN, GRANT, newer)
+    assert not vault.swap(ANN, GRANT, None)
+    assert vault.read(ANN) == new
+    assert vault.swap(ANN, new, None)
+    assert vault.read(ANN) is None
+
+
+def test_who_logs_out_where_nobody_ever_logged_in_makes_no_folder(vault: Vault, tmp_path: Path) -> None:
+    assert not vault.remove(ANN)
+    assert not (tmp_path / "logins").exists()
