@@ -78,17 +78,23 @@ class Offline:
         await self.store.append(run_id, [LimitsRaised(limits.to_json(), by)], lease=None)
 
     async def cancel(self, run_id: str, by: str, why: str = "") -> None:
-        """Ends a run, and what is under way in it. Raises IllegalEvent when it has ended.
+        """Ends a run, and what is under way in it. Raises IllegalEvent when it has ended, StoreError for the record of
+        what was undone of another one: no more could be.
 
         What was under way in one whose driver is gone counts as made, and nothing stays reserved for it.
         """
+        self.store.removal.check(run_id)
         await self.store.stop(run_id, Cancelled(by, why))
 
     async def pause(self, run_id: str, by: str, why: str = "", *, at_once: bool = False) -> None:
-        """Has a run stop where it can go on, and rest until somebody resumes it. Raises IllegalEvent when it has ended.
+        """Has a run stop where it can go on, and rest until somebody resumes it. Raises IllegalEvent when it has ended,
+        StoreError for that of an MCP client, which nobody could resume.
 
         What is under way comes to its end, unless it is to stop `at_once`.
         """
+        self.store.removal.check(run_id)
+        if (await self.store.run_row(run_id)).driver == "client":
+            raise StoreError(f"run `{run_id}` is an MCP client's: it can be cancelled, and not paused")
         await self.store.append(run_id, [Paused("person", why, by=by, at_once=at_once)], lease=None)
 
     async def interrupted(self, run_id: str) -> None:

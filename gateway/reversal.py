@@ -13,6 +13,8 @@ from gateway.effects import Effects, Missing, result_of
 from gateway.errors import StoreError
 from gateway.events import (
     Admitted,
+    Decided,
+    Decision,
     Denied,
     Doubted,
     Event,
@@ -44,6 +46,12 @@ __all__ = [
 
 _COPIED = "this is a copy: where it was taken from, it may have been undone"
 _UNSURE = "nobody knows whether the call was made: say so first, then it can be undone"
+_SAID: Mapping[Decision, str] = {
+    "approved": "`{by}` has agreed",
+    "denied": "`{by}` has said no",
+    "expired": "nobody has answered in time",
+    "withdrawn": "the question was taken back",
+}
 OF_UNDO = "undo/"  # how the key of a call begins that undoes another one
 
 UndoState = Literal["open", "undone", "held", "refused", "failed", "in_doubt", "impossible", "given_up"]
@@ -169,6 +177,8 @@ def _after(undo: Undo, event: Event) -> Undo:
     match event:
         case Held():
             return replace(undo, state="held", why=event.why, approval=event.approval_id)
+        case Decided() if undo.state == "held" and undo.approval == event.approval_id:
+            return _decided(undo, event)
         case Denied():
             return replace(undo, state="refused", why=event.why, approval=None)
         case Admitted():
@@ -183,6 +193,13 @@ def _after(undo: Undo, event: Event) -> Undo:
         case Resolved() if undo.state == "in_doubt":
             return _settled(undo, event)
     return undo
+
+
+def _decided(undo: Undo, event: Decided) -> Undo:
+    """Nobody is to answer that question any more."""
+    state: UndoState = "refused" if event.decision == "denied" else "open"
+    said = f": {event.reason}" if event.reason else ""
+    return replace(undo, state=state, why=_SAID[event.decision].format(by=event.by) + said, approval=None)
 
 
 def _settled(undo: Undo, event: Resolved) -> Undo:

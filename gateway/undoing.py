@@ -13,7 +13,7 @@ from gateway.accounts import Bill
 from gateway.admission import FIRST, Attempt, Proposal, Work
 from gateway.call import Subject
 from gateway.effects import Effects, undo_run
-from gateway.errors import IllegalEvent
+from gateway.errors import IllegalEvent, StoreError
 from gateway.events import Admitted, Doubted, Recorded, Returned, Succeeded
 from gateway.pipeline import Pipeline
 from gateway.reversal import Undo, begun, here, must_be_here, undos
@@ -53,7 +53,10 @@ class Undoing:
         with contextlib.suppress(IllegalEvent):  # it was begun before
             await self.store.append(own, begun(run, who, owner_name()), lease=None)
         async with leased(self.store, own) as lease:
-            for undo in [each for each in await self.listed(run_id) if each.key in keys and each.left]:
+            wanted = [each for each in await self.listed(run_id) if each.key in keys and each.left]
+            if wanted:
+                await self._must_take_more(own)
+            for undo in wanted:
                 place = Place(own, who, run.limits, await self.store.spend(run_account(own)), tainted=run.tainted)
                 await self._made(undo, Work(replace(place, servers=run.servers), lease))
                 if (await self._now(run_id, undo.key)).state != "undone":
@@ -62,6 +65,12 @@ class Undoing:
             if await self._is_to_be_ended(run_id, left):
                 await self.store.append(own, [Succeeded("")], lease=lease)
         return left
+
+    async def _must_take_more(self, own: str) -> None:
+        """Raises StoreError for a record that has ended though something was left: nothing may follow in it."""
+        row = await self.store.run_row(own)
+        if row.status in ENDED:
+            raise StoreError(f"the record `{own}` of what was undone is {row.status}: no more can be undone by it")
 
     async def _is_to_be_ended(self, run_id: str, listed: Sequence[Undo]) -> bool:
         """Whether all is undone, and it is not on record that it is over: whoever did it may have died just then."""

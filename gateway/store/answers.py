@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from gateway.approval import Approval, Terms, Vote
+from gateway.effects import UNDO
 from gateway.errors import Conflict, IllegalEvent, UnknownApproval, UnknownRun
 from gateway.events import Cancelled, Decided, Event
 from gateway.lasting import remembered
@@ -72,6 +73,7 @@ def _settle(db: Ledger, asked: Approval, vote: Vote, terms: Terms) -> Approval:
     decided = Decided(asked.key, asked.id, state, vote.by, vote.comment, terms.policy)
     standing = db.run(asked.run_id)
     ends = terms.stop and standing is not None and standing.status not in ENDED
+    ends = ends and not asked.run_id.startswith(UNDO)  # a no stops the undoing for now, and not for ever
     left = bereft(db, asked.run_id, vote.at) if ends else Left()
     events: list[Event] = [decided, *([Cancelled(vote.by, vote.comment), *left.ends] if ends else [])]
     append(db, Append(asked.run_id, events, left.lease, left.changes), vote.at)

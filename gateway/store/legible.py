@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from gateway.approval import Approval
+from gateway.effects import UNDO
 from gateway.errors import UnknownApproval, Unreadable
 from gateway.events import EVENTS, Recorded, event_from_json
 from gateway.run import Run, fold
@@ -62,7 +63,7 @@ def approval_of(row: Row) -> Approval:
         run_id = row[SELECTED.index("run_id")]
         raise Unreadable(
             f"approval `{row[0]}` is damaged in the store: nobody can answer it, and its call is not made;"
-            f" end its run: `toolgate cancel {run_id}`"
+            f" {_ended(run_id)}"
         ) from None
     return found
 
@@ -122,5 +123,13 @@ def _name(body: str) -> str:
     return name if isinstance(name, str) else ""
 
 
+def _ended(run_id: str) -> str:
+    if run_id.startswith(UNDO):
+        return f"delete the run that it is to undo: `toolgate runs delete {run_id.removeprefix(UNDO)}`"
+    return f"end its run: `toolgate cancel {run_id}`"
+
+
 def _end(run_id: str) -> str:
+    if run_id.startswith(UNDO):
+        return f"it can only be deleted, with its run (`toolgate runs delete {run_id.removeprefix(UNDO)}`)"
     return f"it can only be ended (`toolgate cancel {run_id}`) or deleted (`toolgate runs delete {run_id} --force`)"

@@ -116,7 +116,9 @@ class RemovalBook:
             await self._sweep(later)
 
     def check(self, run_id: str) -> None:
-        """Raises StoreError for the record of what was undone of a run that is still there: it goes with that."""
+        """Raises StoreError for the record of what was undone of a run that is still there: it goes with that, and is
+        not ended before.
+        """
         _must_go_alone(run_id, self._access.read(_RUN, run_id.removeprefix(UNDO)))
 
     def decisions(self, run_id: str) -> Sequence[Decision]:
@@ -211,7 +213,7 @@ def _remove_both(db: Ledger, run_id: str, by: str, now: int) -> bool:
 def _must_go_alone(run_id: str, undone: Sequence[Any]) -> None:
     if run_id.startswith(UNDO) and undone:
         why = f"run `{run_id}` is the record of what was undone of `{run_id.removeprefix(UNDO)}`"
-        raise StoreError(f"{why}: it is deleted with that one")
+        raise StoreError(f"{why}: it is not stopped, for more can be undone by it, and it is deleted with that one")
 
 
 def _remove(db: Ledger, run_id: str, by: str, now: int) -> None:

@@ -11,6 +11,8 @@ from gateway.errors import StoreError
 from gateway.events import (
     Admitted,
     Cancelled,
+    Decided,
+    Decision,
     Denied,
     Doubted,
     Event,
@@ -150,6 +152,28 @@ def test_who_looks_what_came_of_an_attempt_is_not_sent_to_the_question_that_it_u
     story = (*BEGUN, admitted(1), returned(1, PAID), Succeeded("done"))
     (found,) = listed(*story, later=[QUEUED, STARTED, Held(UNDO, "shop/charge", "A-1", "why"), TRIED])
     assert (found.state, found.approval) == ("in_doubt", None)
+
+
+@pytest.mark.parametrize(
+    ("decision", "state", "why"),
+    [
+        ("approved", "open", "`user:bob` has agreed"),
+        ("denied", "refused", "`user:bob` has said no: not now"),
+        ("expired", "open", "nobody has answered in time"),
+        ("withdrawn", "open", "the question was taken back"),
+    ],
+)
+def test_a_question_that_is_no_longer_open_is_offered_to_nobody(decision: Decision, state: str, why: str) -> None:
+    story = (*BEGUN, admitted(1), returned(1, PAID), Succeeded("done"))
+    asked = Held(UNDO, "shop/charge", "A-1", "people must agree")
+    other = Decided(UNDO, "A-0", "denied", "user:bob")  # of an earlier question
+    (found,) = listed(*story, later=[QUEUED, STARTED, asked, other])
+    assert (found.state, found.approval) == ("held", "A-1")
+    answer = Decided(UNDO, "A-1", decision, "user:bob", "not now" if decision == "denied" else "")
+    (found,) = listed(*story, later=[QUEUED, STARTED, asked, answer])
+    assert (found.state, found.approval, found.why) == (state, None, why)
+    (found,) = listed(*story, later=[QUEUED, STARTED, asked, answer, TRIED, answer])
+    assert found.state == "in_doubt"  # said of a question that is used up
 
 
 # ---- an attempt to undo of which nobody knows what came of it

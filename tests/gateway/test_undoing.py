@@ -270,6 +270,17 @@ def test_who_comes_to_undo_when_another_has_just_done_it_all_does_nothing(
     on_stage(tmp_path, scenario)
 
 
+def test_a_record_that_an_earlier_version_has_cancelled_says_that_it_takes_no_more(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
+        await undoing.undo("run-1", ["t1/call/1"], BOB)
+        await stage.files.append("undo-run-1", [Cancelled("user:ann")], lease=None)
+        with pytest.raises(StoreError, match=r"`undo-run-1` .* is cancelled: no more can be undone by it"):
+            await undoing.undo("run-1", ALL, BOB)
+        assert len(sent(tmp_path)) == 1
+
+    on_stage(tmp_path, scenario)
+
+
 def test_the_runs_in_which_calls_are_undone_are_not_swept_up(tmp_path: Path) -> None:
     async def scenario(stage: Stage, undoing: Undoing, _servers: Servers) -> None:
         await undoing.undo("run-1", ["t1/call/1"], BOB)

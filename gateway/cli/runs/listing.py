@@ -109,10 +109,12 @@ async def _behind(offline: "Offline", rows: "Sequence[RunRow]") -> dict[str, str
 
 
 def _status(row: "RunRow") -> str:
+    from gateway.effects import UNDO
     from gateway.store.lease import is_dead
 
     gone = row.status == "running" and (row.owner is None or is_dead(row.owner))
-    return "running, no worker" if gone else row.status
+    idle = "not all undone" if row.id.startswith(UNDO) else "running, no worker"
+    return idle if gone else row.status
 
 
 def _who(row: "RunRow") -> str:

@@ -5,7 +5,7 @@ import contextlib
 
 import click
 
-from gateway.cli.exits import Exit, Stop, ends, must_go_on
+from gateway.cli.exits import Exit, ends, must_go_on
 from gateway.cli.options import Caller, as_json, caller, emit
 from gateway.cli.runs.undoing import hint
 from gateway.errors import Unreadable
@@ -48,8 +48,6 @@ def pause_command(run_id: str, at_once: bool, why: str, as_json: bool, caller: C
     with caller.offline() as offline:
         run = asyncio.run(offline.run(run_id))
         must_go_on(run, "pause")
-        if run.driver == "client":
-            raise Stop(Exit.ERROR, f"run {run.id} is an MCP client's: it can be cancelled, and not paused")
         asyncio.run(offline.pause(run.id, offline.subject().user, why, at_once=at_once))
     if as_json:
         emit({"run": run.id, "status": "paused"})

@@ -101,6 +101,31 @@ def test_it_is_undone_once_with_the_real_server(added: Path, toolgate: Command) 
     assert [each["event"] for each in events].count("admitted") == 1
 
 
+def test_the_record_of_what_is_undone_is_not_ended_by_itself(added: Path, toolgate: Command) -> None:
+    record(added, RUN, Cancelled("user:ann"))
+    (held,) = toolgate("runs", "undo", RUN, "--all", "--json").json
+    own = f"undo-{RUN}"
+    for command in (("cancel",), ("runs", "pause")):
+        refused = toolgate(*command, own)
+        assert (refused.code, f"`{own}` is the record of what was undone of `{RUN}`" in refused.err) == (1, True)
+    assert [line.split()[3:5] for line in toolgate("runs", "list").out.splitlines() if own in line] == [["not", "all"]]
+    rules = added / "policies" / "policy.csv"
+    rules.write_text(rules.read_text().replace(" ask, ", " allow, "))
+    (done,) = toolgate("runs", "undo", RUN, "--all", "--json").json
+    assert done["state"] == "undone"
+    assert [line.split()[3] for line in toolgate("runs", "list").out.splitlines() if own in line] == ["succeeded"]
+
+
+def test_a_no_to_an_undo_leaves_it_to_be_asked_for_again(added: Path, toolgate: Command) -> None:
+    record(added, RUN, Cancelled("user:ann"))
+    (held,) = toolgate("runs", "undo", RUN, "--all", "--json").json
+    assert toolgate("deny", held["approval"], "--reason", "no", "--stop", "--as", "user:bob").code == 0
+    listed = toolgate("runs", "undo", RUN)
+    assert ("`user:bob` has said no: no" in listed.out, "toolgate approve" in listed.err) == (True, False)
+    assert toolgate("runs", "show", f"undo-{RUN}", "--json").json["status"] == "running"  # --stop ends no record
+    assert toolgate("runs", "undo", RUN, "--all").code == 6
+
+
 def test_a_call_that_nobody_knows_of_is_settled_before_it_can_be_undone(added: Path, toolgate: Command) -> None:
     config = added / "toolgate.toml"
     config.write_text(config.read_text().replace("{result.back}", "{arguments.b}"))
