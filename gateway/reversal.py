@@ -175,12 +175,8 @@ def _in_doubt(undo: Undo) -> Undo:
 
 def _after(undo: Undo, event: Event) -> Undo:
     match event:
-        case Held():
-            return replace(undo, state="held", why=event.why, approval=event.approval_id)
-        case Decided() if undo.state == "held" and undo.approval == event.approval_id:
-            return _decided(undo, event)
-        case Denied():
-            return replace(undo, state="refused", why=event.why, approval=None)
+        case Held() | Decided() | Denied():
+            return _judged(undo, event)
         case Admitted():
             why = "nobody knows whether it happened"  # and a yes to it is used up
             return replace(undo, state="in_doubt", why=why, approval=None, tries=event.attempt)
@@ -195,8 +191,13 @@ def _after(undo: Undo, event: Event) -> Undo:
     return undo
 
 
-def _decided(undo: Undo, event: Decided) -> Undo:
-    """Nobody is to answer that question any more."""
+def _judged(undo: Undo, event: Held | Decided | Denied) -> Undo:
+    if isinstance(event, Held):
+        return replace(undo, state="held", why=event.why, approval=event.approval_id)
+    if isinstance(event, Denied):
+        return replace(undo, state="refused", why=event.why, approval=None)
+    if (undo.state, undo.approval) != ("held", event.approval_id):
+        return undo
     state: UndoState = "refused" if event.decision == "denied" else "open"
     said = f": {event.reason}" if event.reason else ""
     return replace(undo, state=state, why=_SAID[event.decision].format(by=event.by) + said, approval=None)

@@ -114,8 +114,10 @@ class Runtime:
         limits: Limits | None = None,
         dialogue: Dialogue = ALONE,
         output_schema: JsonObject | None = None,
+        run_id: str = "",
     ) -> str:
-        """Queues a run and returns its id. Its answer must fit `output_schema`: that of its agent, if none is given.
+        """Queues a run and returns its id, a new one if none is given. Its answer must fit `output_schema`: that of its
+        agent, if none is given. Called off, it is queued all the same.
 
         Raises ConfigError for an agent or a model that is not configured, for what is no name of a session, and for a
         schema that can't be used; Conflict for a session that is another agent's.
@@ -126,7 +128,7 @@ class Runtime:
         model = model or agent.model
         most = self.offline.budgets.limits_for(agent.name).strictest(own_limits(self.config, agent.name))
         form = form_of(self.config, agent.name, output_schema)
-        run_id = new_run_id()
+        run_id = run_id or new_run_id()
         given = most.replaced(limits or Limits()).to_json()
         who = (subject.user, subject.tenant, subject.agent)
         joining = joined(run_id, dialogue.session, subject)

@@ -23,9 +23,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cache
 from pathlib import Path
 
-from gateway.errors import LeaseLost, StoreError
+from gateway.errors import LeaseLost, StoreError, ToolgateError
 from gateway.shielded import shielded
-from gateway.store import Lease, Store
+from gateway.store import Lease, RunRow, Store
 
 __all__ = ["LEASE_SECONDS", "beating", "is_dead", "leased", "machine", "numbered_by", "owner_name", "process_of"]
 
@@ -111,8 +111,7 @@ def is_dead(owner: str) -> bool:
 async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
     """Holds the right to drive a run, as `beating` does. Raises LeaseLost when another worker has it."""
     row = await store.run_row(run_id)
-    gone = row.owner if row.owner and is_dead(row.owner) else None
-    lease = await store.acquire(row.id, owner_name(), LEASE_SECONDS, gone)
+    lease = await _acquired(store, row)
     if lease is None:
         raise LeaseLost(f"run `{row.id}` is being driven by {row.owner or 'another worker'}")
     try:
@@ -121,6 +120,23 @@ async def leased(store: Store, run_id: str) -> AsyncIterator[Lease]:
     finally:
         with contextlib.suppress(StoreError):  # then it runs out by itself
             await shielded(store.release(lease))
+
+
+async def _acquired(store: Store, row: RunRow) -> Lease | None:
+    """The store makes it whoever waits for it: who is called off meanwhile gives it back, or nobody could drive it."""
+    gone = row.owner if row.owner and is_dead(row.owner) else None
+    acquiring = asyncio.ensure_future(store.acquire(row.id, owner_name(), LEASE_SECONDS, gone))
+    try:
+        return await asyncio.shield(acquiring)
+    except asyncio.CancelledError:
+        await shielded(_given_back(store, acquiring))
+        raise
+
+
+async def _given_back(store: Store, acquiring: "asyncio.Future[Lease | None]") -> None:
+    with contextlib.suppress(ToolgateError):  # then there is none, or it runs out by itself
+        if (lease := await acquiring) is not None:
+            await store.release(lease)
 
 
 @contextlib.asynccontextmanager

@@ -108,4 +108,5 @@ def _awaited(run: "Run", approvals: "Sequence[Approval]", ahead: str | None) -> 
     doubted = ", ".join(f"`{call.key}`" for call in run.calls.values() if call.status == "doubted")
     told = [f"people must answer {asked}"] if asked else []
     told += [f"somebody must say what became of {doubted}"] if doubted else []
-    return " and ".join(told) or "for what its user says next"
+    last = "for somebody who drives it" if run.status == "queued" else "for what its user says next"
+    return " and ".join(told) or last

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,14 +98,22 @@ class Toolgate:
         ConfigError, StoreError, LeaseLost; what breaks when there is a run has its `run_id`. Cancelled, it leaves the
         run to be resumed; where the gate is closed meanwhile, that is RunPaused.
         """
+        from gateway.clients import new_run_id
         from gateway.session import Dialogue
 
-        dialogue, limits = Dialogue(session=session), limits_of(budget)
+        dialogue, limits, run_id = Dialogue(session=session), limits_of(budget), new_run_id()
         subject = self._through(agent)
-        run_id = await self._runtime.submit(
-            text, subject, model=model, limits=limits, dialogue=dialogue, output_schema=output_schema
-        )
-        return await self._seen_through(run_id, watcher)
+        with self._seeing_to(run_id):
+            await self._runtime.submit(
+                text,
+                subject,
+                model=model,
+                limits=limits,
+                dialogue=dialogue,
+                output_schema=output_schema,
+                run_id=run_id,
+            )
+            return await self._seen_through(run_id, watcher)
 
     async def submit(
         self,
@@ -151,27 +159,35 @@ class Toolgate:
         if limits is not None:
             await offline.raise_limits(run.id, limits, self._subject.user)
         await offline.resume(run.id, self._subject.user)
-        return await self._seen_through(run.id, watcher)
+        with self._seeing_to(run.id):
+            return await self._seen_through(run.id, watcher)
 
-    async def _seen_through(self, run_id: str, watcher: "Watcher | None") -> Result:
-        on = f'go on with `await gate.resume("{run_id}")`'
+    @contextlib.contextmanager
+    def _seeing_to(self, run_id: str) -> Iterator[None]:
+        """Whoever is called off meanwhile is told of the run, also where it was only being queued."""
         with self._underway.one():
             try:
-                run = await self._driven(run_id, watcher)
+                yield
             except asyncio.CancelledError as error:
-                how = f"run {run_id} was interrupted: {on}"
+                how = f"run {run_id} was interrupted: {_on(run_id)}"
                 error.add_note(how)
                 _LOG.warning(how)
                 raise
-            except Exception as error:
-                if isinstance(error, ToolgateError):
-                    error.run_id = run_id
-                error.add_note(f"it was run {run_id}: when nobody else drives it, {on}")
-                raise
-            return await self._ended(run)
+
+    async def _seen_through(self, run_id: str, watcher: "Watcher | None") -> Result:
+        try:
+            run = await self._driven(run_id, watcher)
+        except Exception as error:
+            if isinstance(error, ToolgateError):
+                error.run_id = run_id
+            error.add_note(f"it was run {run_id}: when nobody else drives it, {_on(run_id)}")
+            raise
+        return await self._ended(run)
 
     async def _driven(self, run_id: str, watcher: "Watcher | None") -> "Run":
         """As far as it goes, or until the gate ends."""
+        if self._underway.is_ended:
+            return await self._runtime.offline.run(run_id)
         try:
             with self._underway.driving():
                 return await self._runtime.drive(run_id, watcher)
@@ -230,6 +246,10 @@ class Toolgate:
     def runtime(self) -> "Runtime":
         """What it is made of, for those who need more. Not public: it may change."""
         return self._runtime
+
+
+def _on(run_id: str) -> str:
+    return f'go on with `await gate.resume("{run_id}")`'
 
 
 def run_sync(text: str, place: "str | Path | Config | None" = None, **wish: Any) -> Result:

@@ -190,6 +190,36 @@ def test_it_is_let_go_when_the_work_fails(store: DatabaseStore, run: str, error:
     assert owner_of(store) is None
 
 
+def test_who_is_called_off_while_the_store_makes_him_the_driver_leaves_no_lease(
+    store: DatabaseStore, run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        asked, answers, acquire = asyncio.Event(), asyncio.Event(), store.acquire
+        made: list[asyncio.Task[Lease | None]] = []
+
+        async def slow(*given: Any) -> Lease | None:
+            made.append(asyncio.ensure_future(acquire(*given)))  # a store makes it whoever waits for it
+            asked.set()
+            await answers.wait()
+            return await made[0]
+
+        async def drive() -> None:
+            async with leased(store, run):
+                raise AssertionError("it was called off before")
+
+        monkeypatch.setattr(store, "acquire", slow)
+        driver = asyncio.create_task(drive())
+        await asked.wait()
+        driver.cancel()
+        await made[0]
+        answers.set()
+        with pytest.raises(asyncio.CancelledError):
+            await driver
+        assert (await store.run_row(run)).owner is None
+
+    asyncio.run(scenario())
+
+
 def test_an_id_may_be_cut_short(store: DatabaseStore, run: str) -> None:
     async def scenario() -> Lease:
         async with leased(store, run[:-1]) as lease:

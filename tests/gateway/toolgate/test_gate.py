@@ -287,6 +287,48 @@ def test_who_is_cancelled_leaves_the_run_to_be_resumed_and_says_how(
         play(scenario())
 
 
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_who_is_stopped_while_the_run_is_queued_is_told_which_it_is(
+    project: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async def scenario() -> None:
+        async with Toolgate.open() as gate:
+            store = gate.runtime.offline.store
+            asked, answers, append = asyncio.Event(), asyncio.Event(), store.append
+            made: list[asyncio.Future[int]] = []
+
+            async def slow(*given: Any, **more: Any) -> int:
+                made.append(asyncio.ensure_future(append(*given, **more)))  # a store makes it whoever waits for it
+                asked.set()
+                await answers.wait()
+                return await made[0]
+
+            monkeypatch.setattr(store, "append", slow)
+            task = asyncio.create_task(gate.run("hi"))
+            await asked.wait()
+            await made[0]
+            monkeypatch.setattr(store, "append", append)
+            if how == "cancelled":
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError) as raised:
+                    await task
+                (row,) = await gate.runs.list()
+                assert raised.value.__notes__ == [
+                    f'run {row.id} was interrupted: go on with `await gate.resume("{row.id}")`'
+                ]
+            asyncio.get_running_loop().call_later(0, answers.set)  # when the gate waits for it
+        if how == "closed":
+            with pytest.raises(RunWaiting, match="for somebody who drives it") as stopped:
+                await task
+        async with Toolgate.open() as gate:
+            (row,) = await gate.runs.list()
+            assert row.status == "queued"
+            assert how == "cancelled" or stopped.value.run_id == row.id
+            assert (await gate.resume(row.id)).output == "One."
+
+    play(scenario())
+
+
 def test_a_gate_that_is_closed_stops_what_is_under_way_in_it_and_its_callers_get_the_run(project: Path) -> None:
     async def scenario() -> None:
         async with gate_of_calls() as held:
