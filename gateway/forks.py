@@ -14,7 +14,7 @@ from gateway.offline import Offline
 from gateway.reversal import must_be_here
 from gateway.run import Run
 from gateway.store import Enqueue
-from gateway.submitting import agent_of, check_model, check_text
+from gateway.submitting import DEFAULT_AGENT, agent_of, check_model, check_text
 from gateway.values import value
 
 __all__ = ["Taken", "begin"]
@@ -43,7 +43,7 @@ async def begin(offline: Offline, run_id: str, fork: Fork, how: Taken) -> str:
     check_text(fork.text)
     queued, carried = forked(found.id, await offline.store.events(found.id), fork)
     name = (found.subject.agent or "").removeprefix("agent:")
-    _check(offline, name, how)
+    _check(offline, name or DEFAULT_AGENT, queued.model, how)
     agent = offline.config.agents.get(name)
     most = offline.budgets.limits_for(name).strictest(agent.budgets.limits if agent else Limits())
     queued = replace(queued, model=how.model or queued.model, limits=most.replaced(how.limits).to_json())
@@ -62,13 +62,14 @@ def _may_be(found: Run, asking: Subject) -> None:
         raise StoreError(f"run `{found.id}` is of {owner.user} in `{owner.tenant}`: only he goes on from it (--as)")
 
 
-def _check(offline: Offline, agent: str, how: Taken) -> None:
-    """Whoever drives it here needs the model's backend; who leaves it to workers needs no key for it."""
-    if how.priority is not None:
-        agent_of(offline.config, agent)
+def _check(offline: Offline, agent: str, before: str, how: Taken) -> None:
+    """Who names another model than there was `before`, and drives it here, needs its backend; for all others it must be
+    configured.
+    """
+    agent_of(offline.config, agent)
     if how.model is None:
-        return
-    if how.priority is None:
+        check_model(offline.config, before, "toolgate.toml")
+    elif how.priority is None:
         Models(offline.config).open(how.model, "--model")
     else:
         check_model(offline.config, how.model, "--model")

@@ -180,19 +180,24 @@ class _Drive:
         await self.journal.flush()
 
     async def _begin(self) -> None:
+        if self._stays():
+            return
+        self.speaking.check()  # before anything is done: who is not configured any more acts no more
         if self.run.status == "queued" and self.run.session:
             await take_turn(self.parts.store, self.run, self.lease, waits=self.over is None)
             await self.journal.read()
         elif self.run.status in ("queued", "running"):
             self.journal.hold((Started(self.lease.owner),))  # the lease says already who drives it
-        elif self.run.paused == "person":
-            return  # until somebody resumes it
         elif self.run.status == "paused":
-            if self.over is not None:
-                return  # whoever resumes it says so
             await self._append(Resumed("it was resumed"))
-        elif may_go_on(self.run, self._now()):
+        else:
             await self._append(Resumed(why_it_goes_on(self.run, self._now())))
+
+    def _stays(self) -> bool:
+        """Whether it rests until somebody says something; to a worker, whoever resumes one that is paused says so."""
+        if self.run.status == "paused":
+            return self.run.paused == "person" or self.over is not None
+        return self.run.status == "waiting" and not may_go_on(self.run, self._now())
 
     async def _taken(self, step: Awaitable[None]) -> None:
         """A step to its end. Somebody may stop the run meanwhile: then what the step records may not follow."""

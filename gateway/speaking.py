@@ -95,6 +95,10 @@ class Speaking:
             self._model = self._run.model, self._parts.model(self._run.model, self.agent.max_output_tokens)
         return self._model[1]
 
+    def check(self) -> None:
+        """Raises ConfigError for an agent or a model that is not configured."""
+        _ = self.model
+
     @property
     def offer(self) -> Offer:
         """What the model is shown."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load_config
-from gateway.errors import StoreError, UnknownRun
+from gateway.errors import ConfigError, StoreError, UnknownRun
 from gateway.events import Cancelled
 from gateway.forking import Fork
 from gateway.forks import Taken, begin
@@ -32,6 +32,8 @@ def test_a_clients_run_has_no_conversation_to_go_on_with(tmp_path: Path) -> None
             await offline.store.append("r-4", [QUEUED, gone], lease=None)
             with pytest.raises(StoreError, match=r"moved to there\.json"):
                 await begin(offline, "r-4", Fork("t0", "hi"), Taken(offline.subject("user:ann", "acme")))
+            with pytest.raises(ConfigError, match="there is no agent `support`"):
+                await begin(offline, "r-3", Fork("t0", "hi"), Taken(offline.subject("user:ann", "acme")))
             with pytest.raises(UnknownRun):
                 await begin(offline, "r-2", Fork("t0", "hi"), Taken())
 

@@ -411,6 +411,30 @@ def test_a_model_that_is_not_configured_any_more_leaves_the_run_as_it_was(tmp_pa
     on_stage(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("missing", ["agent", "model"])
+def test_an_agent_or_model_that_was_removed_makes_not_even_the_calls_that_people_have_agreed_to(
+    tmp_path: Path, missing: str
+) -> None:
+    async def scenario(stage: Stage) -> None:
+        def gone(name: str, *_given: Any) -> Any:
+            raise ConfigError.at("toolgate.toml", f"there is no {missing} `{name}`")
+
+        model = Replies(calls(("desk__send", {"amount": 200})), DONE)
+        await stage.drive(await stage.queued(), model)
+        (asked,) = await stage.approving.waiting("run-1")
+        await stage.approving.decide(BOB, asked.id, "approved")
+        before = await stage.story()
+        without: dict[str, Any] = {missing: gone}
+        parts = replace(stage.parts(model), **without)
+        with pytest.raises(ConfigError, match=f"there is no {missing} `"):
+            await Loop(parts).drive("run-1")
+        assert (arrived(tmp_path), await stage.story()) == ([], before)
+        assert (await stage.drive("run-1", model)).status == "succeeded"
+        assert len(arrived(tmp_path)) == 1
+
+    on_stage(tmp_path, scenario)
+
+
 # ---- cancelled and interrupted
 
 
