@@ -8,7 +8,7 @@ from gateway.budget import Limits
 from gateway.call import JsonObject, Subject
 from gateway.clients import new_run_id
 from gateway.config import Config
-from gateway.config.choosing import chosen
+from gateway.config.choosing import DEFAULT_AGENT, chosen
 from gateway.config.folders import shown_path
 from gateway.config.model_names import chained, in_row
 from gateway.config.output_schemas import checked, read_output_schema
@@ -34,8 +34,6 @@ __all__ = [
     "own_limits",
     "submit",
 ]
-
-DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,21 @@
 """What the name of a model means here: which model, where it is served, and what is said of it. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gateway.config.endpoints import EndpointConfig, Served, languages, served
 from gateway.config.extra_fields import misplaced
-from gateway.config.model_names import REPLAY, SCRIPTED, direct
+from gateway.config.model_names import REPLAY, SCRIPTED, direct, in_row
 from gateway.config.models import ModelConfig
 from gateway.config.places import KeyPath, Place
-from gateway.config.settings import Settings
+from gateway.config.settings import AgentConfig, Settings
 from gateway.errors import Problem
 from gateway.wording import did_you_mean, listed
 
-__all__ = ["Chosen", "chosen", "model_findings"]
+__all__ = ["DEFAULT_AGENT", "Chosen", "chosen", "model_findings", "schedule_findings"]
+
+DEFAULT_AGENT = "assistant"  # who works where no agent is configured
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,38 @@ def model_findings(settings: Settings, places: Mapping[KeyPath, Place]) -> Itera
             hint = "leave it out; effort, limits and the like are keys of [models.ALIAS] and [agents.NAME]"
             yield places["endpoints", name, "extra", field].problem(why, hint)
     for agent, said in settings.agents.items():
-        for name in said.model:
-            try:
-                chosen(name, settings)
-            except ValueError as error:
-                message, _, hint = str(error).partition("; ")
-                yield places["agents", agent, "model"].problem(f"the agent `{agent}`: {message}", hint)
+        for why, hint in _unknown(said.model, settings):
+            yield places["agents", agent, "model"].problem(f"the agent `{agent}`: {why}", hint)
+
+
+def schedule_findings(settings: Settings, places: Mapping[KeyPath, Place]) -> Iterator[Problem]:
+    """What keeps a schedule from firing, for which nobody would be there when its moment comes. One that is disabled
+    may wait for its agent.
+    """
+    agents = settings.agents or {DEFAULT_AGENT: AgentConfig()}
+    for name, schedule in settings.schedules.items():
+        agent, table = schedule.agent or next(iter(agents)), f"the schedule `{name}`"
+        if schedule.disabled:
+            continue
+        if agent not in agents:
+            hint = did_you_mean(agent, settings.agents)
+            yield places["schedules", name, "agent"].problem(f"{table}: there is no agent `{agent}`", hint)
+        elif schedule.model is not None:
+            for why, hint in _unknown(in_row(schedule.model), settings):
+                yield places["schedules", name, "model"].problem(f"{table}: {why}", hint)
+        elif not (agents[agent].model or (settings.agents and settings.models)):
+            message = f"{table} has no model, nor has the agent `{agent}`"
+            yield places["schedules", name].problem(message, "say `model` in one of their tables")
+
+
+def _unknown(names: Iterable[str], settings: Settings) -> Iterator[tuple[str, str]]:
+    """What is wrong with each that means no model, and what to do."""
+    for name in names:
+        try:
+            chosen(name, settings)
+        except ValueError as error:
+            message, _, hint = str(error).partition("; ")
+            yield message, hint
 
 
 def _misplaced(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from gateway.config.choosing import model_findings
+from gateway.config.choosing import model_findings, schedule_findings
 from gateway.config.documents import read_json, read_toml
 from gateway.config.expansion import Expanding, ServerConfig, variables
 from gateway.config.findings import validated
@@ -222,6 +222,7 @@ def _disagreements(
     settings: Settings, entries: Mapping[str, ServerEntry], places: Mapping[KeyPath, Place], folders: Folders
 ) -> Iterator[Problem]:
     yield from model_findings(settings, places)
+    yield from schedule_findings(settings, places)
     for name in (name for name in settings.servers if name not in entries):
         yield _speechless(places["servers", name], name, entries, folders)
     for name, entry in entries.items():

@@ -127,6 +127,38 @@ def test_what_is_wrong_between_the_tables_is_said_with_its_place(tmp_path: Path,
     assert str(wrong.value).startswith(said)
 
 
+NIGHTLY = '[schedules.nightly]\ncron = "30 2 * * *"\ntext = "count"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "more", "said"),
+    [
+        (TABLES, 'agent = "gone"', "28:1: error: the schedule `nightly`: there is no agent `gone` (known: `mut`"),
+        (TABLES, 'agent = "mud"', "28:1: error: the schedule `nightly`: there is no agent `mud` (did you mean `mut`?"),
+        (
+            TABLES,
+            'model = "fats"',
+            "28:1: error: the schedule `nightly`: there is no model `fats` (did you mean `fast`?",
+        ),
+        (TABLES, 'model = "fast, nope"', "28:1: error: the schedule `nightly`: there is no model `nope` (configured"),
+        ("", "", "2:12: error: the schedule `nightly` has no model, nor has the agent `mut` (say `model`"),
+    ],
+)
+def test_a_schedule_that_could_never_fire_is_said_when_the_file_is_read(
+    tmp_path: Path, before: str, more: str, said: str
+) -> None:
+    tables = f"{before}[agents.mut]\n{NIGHTLY}{more}\n"
+    with pytest.raises(ConfigError) as wrong:
+        choose(tmp_path, "openai:x", tables)
+    assert str(wrong.value).startswith(f"toolgate.toml:{said}")
+    assert choose(tmp_path, "openai:x", f"{tables}disabled = true\n").name == "openai:x"
+
+
+def test_a_schedule_needs_no_agent_in_a_table_where_there_is_none(tmp_path: Path) -> None:
+    assert choose(tmp_path, "openai:x", f'{NIGHTLY}model = "openai:x"\n').name == "openai:x"
+    assert choose(tmp_path, "openai:x", f'{NIGHTLY}agent = "assistant"\nmodel = "openai:x"\n').name == "openai:x"
+
+
 def test_an_agent_may_name_models_that_no_table_describes(tmp_path: Path) -> None:
     tables = (
         f'{TABLES}[agents.a]\nmodel = ["anthropic:claude-x", "local"]\n[agents.b]\nmodel = "anthropic:x, openai:y"\n'
