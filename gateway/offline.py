@@ -32,6 +32,8 @@ from gateway.tool_words import effects_of
 
 __all__ = ["LET_GO", "Offline", "open_offline", "policy_paths"]
 
+LONGEST_NEWS = 64 * 1024  # bytes: they stand in the run's record, and its model is told them
+MOST_NEWS = 100  # that are kept for when a run waits for them: each `wait_for` takes one
 LET_GO = 30.0  # seconds: a worker's lease is over by then, but not that of a client's session
 
 
@@ -152,15 +154,21 @@ class Offline:
     async def notify(self, run_id: str, name: str, data: str, by: Subject, *, trusted: bool = False) -> None:
         """News for a run, as JSON text: untrusted, but where its own user says that these are his words.
 
-        Raises IllegalEvent when it has ended; StoreError for the run of an MCP client, which can't wait for any, and
-        where anybody else says so.
+        Raises IllegalEvent when it has ended; StoreError for the run of an MCP client, which can't wait for any, where
+        anybody else says so, and for more than a run takes (`MOST_NEWS`, each of `LONGEST_NEWS`).
         """
-        run = await self.run(run_id)
+        run = await self.store.run_row(run_id)
         if run.driver == "client":
             raise StoreError(f"run `{run.id}` is an MCP client's: it waits for no news")
-        if trusted and (by.user, by.tenant) != (run.subject.user, run.subject.tenant):
-            own = f"`{run.subject.user}` of `{run.subject.tenant}`"
+        if trusted and (by.user, by.tenant) != (run.user, run.tenant):
+            own = f"`{run.user}` of `{run.tenant}`"
             raise StoreError(f"only {own}, whose run it is, can vouch for news of run `{run.id}`; say it without")
+        size, kept = len(data.encode("utf-8", "replace")), await self.store.count(run.id, "notified")
+        if size > LONGEST_NEWS:
+            raise StoreError(f"news of {size:,} bytes are too long: at most {LONGEST_NEWS:,}; say where the rest is")
+        if kept >= MOST_NEWS and kept - await self.store.count(run.id, "slept") >= MOST_NEWS:
+            much = f"run `{run.id}` has been told of {MOST_NEWS} news more than it has waited for"
+            raise StoreError(f"{much}; tell it again when it has")
         await self.store.append(run.id, [Notified(name, data, by.user, not trusted)], lease=None)
 
     async def delete(self, run_id: str, by: str, *, force: bool = False) -> str:

@@ -105,6 +105,13 @@ class DatabaseStore(ABC):
         rows = await self._rows(f"{tx.SELECT_EVENTS}{limit}", run_id, min(after, _LAST))
         return legible.events_of(run_id, rows)
 
+    async def count(self, run_id: str, event: str) -> int:
+        """How many events of this name a run has: none of them is read."""
+        found = await self._rows(
+            "SELECT COUNT(*) FROM events WHERE run_id = ? AND body LIKE ?", run_id, f'{{"event":"{event}",%'
+        )
+        return int(found[0][0])
+
     async def run_row(self, run_id: str) -> RunRow:
         row = await self._meant(tx.SELECT_RUNS, run_id)
         if row is None:

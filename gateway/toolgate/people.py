@@ -117,7 +117,7 @@ class Runs:
 
         if (wrong := news_name(name)) is not None:
             raise StoreError(f"`{name}` is no name of news: {wrong}")
-        run = await self.get(run_id)
+        run = await self._meant(run_id)
         await self._offline.notify(run.id, name, json.dumps(data), self._by, trusted=trusted)
 
     async def fork(

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.approval import Approval
 from gateway.budget import Limits, Spend
-from gateway.call import Allow, Deny, InDoubt, outcome_to_json
+from gateway.call import Allow, Deny, InDoubt, Subject, outcome_to_json
 from gateway.config import Config, load_config
 from gateway.errors import ConfigError, IllegalEvent, LeaseLost, PolicyError, StoreError, UnknownRun
 from gateway.events import (
@@ -31,6 +31,7 @@ from gateway.events import (
     Waited,
     event_name,
 )
+from gateway.later import Slept
 from gateway.offline import open_offline
 from gateway.run import ENDED
 from gateway.store import Reserve, run_account
@@ -159,6 +160,35 @@ def test_a_clients_run_is_not_ours_to_resume(project: Path) -> None:
             await offline.store.append("r-1", [Queued("client", "user:ann", "default")], lease=None)
             with pytest.raises(StoreError, match="an MCP client's"):
                 await offline.resume("r-1")
+
+    asyncio.run(scenario())
+
+
+def test_news_are_no_longer_and_no_more_than_a_run_can_be_told_and_cost_no_look_at_all_of_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = Subject("user:ann", "default")
+
+    async def scenario() -> None:
+        with open_offline(config(project)) as offline:
+
+            def looked_at(*_given: Any, **_more: Any) -> None:
+                raise AssertionError("the whole run was looked at")
+
+            monkeypatch.setattr(offline.store, "events", looked_at)
+            await offline.store.append("r-1", [*DOUBTED[:2]], lease=None)
+            with pytest.raises(StoreError, match="news of 65,537 bytes are too long: at most 65,536"):
+                await offline.notify("r-1", "paid", f'"{"x" * 65_533}é"', ann)
+            await offline.notify("r-1", "paid", f'"{"x" * 65_532}é"', ann)
+            for _ in range(98):
+                await offline.notify("r-1", "paid", "{}", ann)
+            await offline.notify("r-1", "other", "{}", ann)
+            with pytest.raises(StoreError, match="`r-1` has been told of 100 news more than it has waited for"):
+                await offline.notify("r-1", "paid", "{}", ann)
+            await offline.store.append("r-1", [Slept("t1/call/1", 9, "paid")], lease=None)
+            await offline.notify("r-1", "paid", "{}", ann)
+            with pytest.raises(StoreError, match="100 news more than it has"):
+                await offline.notify("r-1", "paid", "{}", ann)
 
     asyncio.run(scenario())
 

@@ -29,7 +29,7 @@ def notify_command(run_id: str, name: str, data: str, trusted: bool, as_json: bo
     except ArgumentsError as error:
         raise click.BadParameter(str(error), param_hint="--data") from None
     with caller.offline() as offline:
-        run = asyncio.run(offline.run(run_id))
+        run = asyncio.run(offline.store.run_row(run_id))
         must_go_on(run, "tell")
         asyncio.run(offline.notify(run.id, name, data, offline.subject(), trusted=trusted))
     if as_json:

@@ -33,6 +33,14 @@ def append(store: DatabaseStore, *events: Event, run_id: str = "r-1", **rest: An
     return asyncio.run(store.append(run_id, events, **({"lease": None} | rest)))
 
 
+def test_events_of_a_name_are_counted_unread(store: DatabaseStore) -> None:
+    append(store, QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), denied(1), denied(2))
+    append(store, QUEUED, run_id="r-12")
+    counts = [asyncio.run(store.count("r-1", name)) for name in ("denied", "queued", "model_asked", "den", "held")]
+    assert counts == [2, 1, 1, 0, 0]
+    assert asyncio.run(store.count("r-none", "queued")) == 0
+
+
 def test_events_come_back_as_they_were_in_order_and_with_their_time(store: DatabaseStore, clock: Clock) -> None:
     events = (QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), denied(1), held(2), decided(2), admitted(2), returned(2))
     for event in events:
