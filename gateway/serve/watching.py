@@ -27,7 +27,7 @@ from gateway.run import ENDED
 from gateway.serve.asgi import Receive, Scope, Send, first
 from gateway.serve.asking import Person, Still
 from gateway.serve.response import Response, encoded, in_json
-from gateway.store import Store
+from gateway.store.database import DatabaseStore
 from gateway.stream import Until, watch
 
 __all__ = ["LAST_SEEN", "Watching", "is_watched", "run_in"]
@@ -59,7 +59,7 @@ def run_in(path: str) -> str:
 class Watching:
     """The streams of one process. `shown` is an event as it may leave: without a credential of ours."""
 
-    def __init__(self, store: Store, shown: Callable[[Any], Any]) -> None:
+    def __init__(self, store: DatabaseStore, shown: Callable[[Any], Any]) -> None:
         self._store, self._shown = store, shown
         self._streams: Counter[Person] = Counter()
         self._closed = asyncio.Event()

@@ -44,7 +44,7 @@ from gateway.store.lasting import LastingBook
 from gateway.store.ledger import Ledger, last_of
 from gateway.store.outbox import Outbox
 from gateway.store.policies import KEPT, PolicyBook
-from gateway.store.removal import RemovalBook
+from gateway.store.removal import Decision, RemovalBook
 from gateway.store.sessions import SessionBook, line
 from gateway.store.wanted import ALL, Wanted, where
 from gateway.task import Task
@@ -285,6 +285,10 @@ class DatabaseStore(ABC):
     def removal(self) -> RemovalBook:
         """What is deleted, and what is kept of it."""
         return RemovalBook(_Access(self._read, self._reading, self._write, self._now))
+
+    async def decisions(self, run_id: str) -> Sequence[Decision]:
+        """What was decided in a run that was deleted. Empty for one that was not."""
+        return await self._reading(lambda: self.removal.decisions(run_id))
 
     def policies(self, place: Path, kept: int = KEPT) -> PolicyBook:
         """What is kept about the policy whose files are here: so many of its versions."""

@@ -13,6 +13,7 @@ from gateway.events import Cancelled, Event, Recorded, Resumed, Succeeded, Waite
 from gateway.store import waiting
 from gateway.store.database import DatabaseStore
 from gateway.store.lease import owner_name
+from gateway.store.removal import RemovalBook
 from gateway.stream import Until, at_rest, watch
 from tests.builders import QUEUED, STARTED, decided, folded, held, made, said, wanted
 from tests.fixtures.stores import place_in, put_into, store_at
@@ -145,6 +146,32 @@ def test_where_nothing_is_under_way_it_ends_at_once_whoever_has_the_run(store: D
         await store.acquire("r-1", owner_name(), 3600.0)
         await store.stop("r-1", Cancelled("user:ann"))
         assert await seen(store) == [1, 2, 3, 4, 5, 6, 7]
+
+    play(scenario())
+
+
+@pytest.mark.parametrize("swept", [True, False])
+@pytest.mark.parametrize("until", ["end", "rest"])
+def test_who_watches_a_run_that_is_cancelled_and_deleted_is_told_and_let_go(
+    store: DatabaseStore, until: Until, swept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: Any) -> None:  # whoever deletes it has not come to its events yet
+        return
+
+    if not swept:
+        monkeypatch.setattr(RemovalBook, "_sweep", nothing)
+
+    async def scenario() -> None:
+        await add(store, QUEUED, STARTED, *said(1, "It is noon."))
+        seqs: list[int] = []
+        async for recorded in watch(store, "r-1", 1, until):
+            seqs.append(recorded.seq)
+            if recorded.seq == 4:
+                await store.stop("r-1", Cancelled("user:ann"))
+                await store.removal.remove("r-1", "user:bob")
+        assert (seqs, recorded.event) == ([2, 3, 4, 5], Cancelled("user:ann"))
+        with pytest.raises(UnknownRun):
+            await anext(watch(store, "r-1"))
 
     play(scenario())
 

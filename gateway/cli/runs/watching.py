@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.exits import Exit, ends
+from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller
 from gateway.cli.run import interruptible
+from gateway.errors import UnknownRun
+from gateway.visible import visible
 
 if TYPE_CHECKING:
     from gateway.offline import Offline
@@ -53,6 +55,9 @@ async def _watch(offline: "Offline", run_id: str, after: int, until: "Until", *,
     except BrokenPipeError:  # whoever read this has enough
         click.echo(f"the run goes on; watch on with: toolgate runs watch {row.id} --after {after}", err=True)
         raise
-    found = await offline.run(row.id)
+    try:
+        found = await offline.run(row.id)
+    except UnknownRun:
+        raise Stop(Exit.ERROR, f"run {visible(row.id)} was deleted") from None
     conclude(found, manner)
     return exit_of_run(found)

@@ -135,6 +135,18 @@ def test_ctrl_c_ends_the_watching_and_not_the_run(
     assert toolgate("runs", "--json").json[0]["status"] == "running"
 
 
+def test_who_watches_a_run_that_is_deleted_is_told_so(
+    place: Path, store: DatabaseStore, env: Mapping[str, str], toolgate: Command
+) -> None:
+    record(store, *STORY[:2])
+    with watching(place, env) as watcher:
+        assert [next_line(watcher)["event"] for _ in range(2)] == ["queued", "started"]
+        assert toolgate("runs", "delete", RUN, "--force", "--as", "user:bob").code == 0
+        cancelled = next_line(watcher)
+        assert (cancelled["event"], cancelled["by"]) == ("cancelled", "user:bob")
+        assert watcher.wait() == 1
+
+
 def test_an_unknown_run_is_an_error(bare: Path, toolgate: Command) -> None:
     watched = toolgate("runs", "watch", "r-9")
     assert watched.code == 1
