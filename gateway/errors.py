@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "SHORTEST_ID",
     "AlreadyUsed",
     "BudgetExceeded",
     "ConfigError",
@@ -57,6 +58,8 @@ __all__ = [
     "Unreadable",
     "UpstreamUnavailable",
 ]
+
+SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not mean the only one that there is
 
 
 class ToolgateError(Exception):
@@ -132,10 +135,11 @@ class Unreadable(StoreError):
 
 
 class UnknownRun(StoreError):
-    """No run has this id."""
+    """No run has this id, and not exactly one an id that begins so."""
 
     def __init__(self, run_id: str) -> None:
-        super().__init__(f"there is no run `{run_id}`; `toolgate runs` lists them")
+        short = f": give at least the first {SHORTEST_ID} characters of its id" if len(run_id) < SHORTEST_ID else ""
+        super().__init__(f"there is no run `{run_id}`{short}; `toolgate runs` lists them")
 
 
 class UnknownApproval(StoreError):

@@ -10,6 +10,7 @@ import click
 
 from gateway.cli.exits import Exit, Stop, ends
 from gateway.cli.options import Caller, as_json, caller, emit, os_user
+from gateway.errors import SHORTEST_ID
 
 if TYPE_CHECKING:
     from gateway.answer import Answer
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["approve_command", "deny_command", "escalate_command"]
 
-SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not answer the only question there is
 _KEYS = {"tool": "path", "user": "user", "agent": "agent", "run": "run_id", "rule": "rule", "tenant": "tenant"}
 
 _many = click.option("--all", "many", is_flag=True, help="All that wait and that you may decide, after showing each.")

@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, emit, located, usage_of
+from gateway.errors import SHORTEST_ID
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -19,7 +20,6 @@ __all__ = ["keys_command"]
 
 T = TypeVar("T")
 
-SHORTEST_ID = 6  # of what an id begins with: an empty variable in a script must not revoke the only key there is
 LONGEST_NAME = 80
 
 

@@ -16,7 +16,7 @@ from gateway.approval import PLAIN, Approval, Said, Terms, Vote
 from gateway.balances import Booked
 from gateway.budget import Limits, Spend
 from gateway.call import Call, JsonObject, Subject
-from gateway.errors import UnknownApproval, UnknownKey, UnknownRun, UnknownTask
+from gateway.errors import SHORTEST_ID, UnknownApproval, UnknownKey, UnknownRun, UnknownTask
 from gateway.events import Cancelled, Event, Recorded
 from gateway.job import LONGEST_PAUSE, Job
 from gateway.keys import ApiKey
@@ -332,10 +332,10 @@ class DatabaseStore(ABC):
         return await self._write(lambda db: copying.fill(db, path))
 
     async def _meant(self, select: str, start: str) -> Any:
-        """The row with this id, or else the only one whose id starts so. Nothing starts with nothing."""
+        """The row with this id, or else the only one whose id starts so, in `SHORTEST_ID` characters at least."""
         end = start + "\U0010ffff"
         rows = await self._rows(f"{select} WHERE id >= ? AND id < ? ORDER BY id LIMIT 2", start, end)
-        sure = start and rows and (len(rows) == 1 or rows[0][0] == start)
+        sure = rows and (rows[0][0] == start or (len(rows) == 1 and len(start) >= SHORTEST_ID))
         return rows[0] if sure else None
 
 

@@ -37,8 +37,8 @@ def _same(by: "Subject", user: str, tenant: str) -> bool:
 
 
 class Runs:
-    """All runs of the store, whoever drives them; of a gate `as_user`, his. A unique beginning of an id will do;
-    without a run, UnknownRun.
+    """All runs of the store, whoever drives them; of a gate `as_user`, his. A unique beginning of an id will do, of six
+    characters at least; without a run, UnknownRun.
     """
 
     def __init__(self, offline: "Offline", pipeline: "Pipeline", by: "Subject", *, of_all: bool = True) -> None:

@@ -178,9 +178,9 @@ def test_who_watches_a_run_that_is_cancelled_and_deleted_is_told_and_let_go(
 
 def test_a_beginning_of_its_id_will_do_and_an_unknown_run_is_said(store: DatabaseStore) -> None:
     async def scenario() -> None:
-        await add(store, QUEUED, Cancelled("user:ann"))
-        told: list[Recorded] = [recorded async for recorded in watch(store, "r")]
-        assert [recorded.run_id for recorded in told] == ["r-1", "r-1"]
+        await store.append("r-123456789", [QUEUED, Cancelled("user:ann")], lease=None)
+        told: list[Recorded] = [recorded async for recorded in watch(store, "r-1234")]
+        assert [recorded.run_id for recorded in told] == ["r-123456789"] * 2
         with pytest.raises(UnknownRun):
             await anext(watch(store, "r-2"))
 

@@ -33,6 +33,15 @@ def append(store: DatabaseStore, *events: Event, run_id: str = "r-1", **rest: An
     return asyncio.run(store.append(run_id, events, **({"lease": None} | rest)))
 
 
+def test_a_beginning_of_an_id_has_six_characters(store: DatabaseStore) -> None:
+    append(store, QUEUED, run_id="r-0123456789")
+    assert asyncio.run(store.run_row("r-0123")).id == "r-0123456789"
+    with pytest.raises(UnknownRun, match="`r-012`: give at least the first 6"):
+        asyncio.run(store.run_row("r-012"))
+    append(store, QUEUED, run_id="r-1")
+    assert asyncio.run(store.run_row("r-1")).id == "r-1"  # this is all of it
+
+
 def test_events_of_a_name_are_counted_unread(store: DatabaseStore) -> None:
     append(store, QUEUED, STARTED, *wanted(1, "shop/a", "shop/b"), denied(1), denied(2))
     append(store, QUEUED, run_id="r-12")
@@ -80,19 +89,23 @@ def find_approval(store: DatabaseStore, text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"), [("r-1", "r-1"), ("r-12", "r-12"), ("r-123", "r-123"), ("r-2", "r-20"), ("r-20", "r-20")]
+    ("text", "meant"),
+    [("r-aaa1",) * 2, ("r-aaa12",) * 2, ("r-aaa123",) * 2, ("r-aaa2", "r-aaa20"), ("r-aaa20",) * 2],
 )
 def test_an_id_may_be_cut_short_as_long_as_it_means_one(store: DatabaseStore, text: str, meant: str) -> None:
-    for run_id in ("r-1", "r-12", "r-123", "r-20"):
+    for run_id in ("r-aaa1", "r-aaa12", "r-aaa123", "r-aaa20"):
         approval = an_approval(f"A{run_id}", call=a_call(run_id=run_id))
         append(store, QUEUED, STARTED, run_id=run_id, changes=[Open(approval)])
     assert find_run(store, text) == meant
     assert find_approval(store, f"A{text}") == f"A{meant}"
 
 
-@pytest.mark.parametrize("text", ["", "r", "r-3", "R-1", "%", "r_1", "_", "r-1\x00", "\udc80", "r-12345", "\U0010ffff"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "r", "r-aaa1", "r-aaa3", "R-AAA1", "%", "r_aaa1", "_", "r-aaa12\x00", "\udc80", "r-aaa12345", "\U0010ffff"],
+)
 def test_an_id_that_means_none_or_several_is_unknown(store: DatabaseStore, text: str) -> None:
-    for run_id in ("r-12", "r-13"):
+    for run_id in ("r-aaa12", "r-aaa13"):
         append(store, QUEUED, run_id=run_id)
     with pytest.raises(UnknownRun):
         find_run(store, text)

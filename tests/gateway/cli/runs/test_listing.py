@@ -41,8 +41,8 @@ def test_a_row_of_the_store_steers_no_terminal_forges_no_line_and_breaks_no_list
     record(bare, odd, QUEUED, Started(DEAD), Cancelled("user:ann"))
     record(bare, "r-2", QUEUED, Started(DEAD), Waited("timer", until=2**62), clock=lambda: 2**62)
     for command in (
-        ("runs",), ("runs", "list", "--limit", "2"), ("runs", "show", "r-1"), ("runs", "show", "r-2"),
-        ("runs", "cancel", "r-1"), ("runs", "delete", "r-1"),
+        ("runs",), ("runs", "list", "--limit", "2"), ("runs", "show", odd[:6]), ("runs", "show", "r-2"),
+        ("runs", "cancel", odd[:6]), ("runs", "delete", odd[:6]),
     ):  # fmt: skip
         shown = toolgate(*command)
         assert "\x1b" not in shown.out + shown.err

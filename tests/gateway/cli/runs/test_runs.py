@@ -10,12 +10,24 @@ from tests.gateway.cli.runs.conftest import QUEUED, RUN, record
 
 
 def test_an_unknown_run_is_an_error_that_says_where_to_look(bare: Path, toolgate: Command) -> None:
-    settle = ("runs", "settle", "r-9", "t1/call/1", "--happened")
-    for command in (("runs", "show", "r-9"), ("cancel", "r-9"), ("runs", "pause", "r-9"), settle):
+    settle = ("runs", "settle", "r-9999", "t1/call/1", "--happened")
+    for command in (("runs", "show", "r-9999"), ("cancel", "r-9999"), ("runs", "pause", "r-9999"), settle):
         failed = toolgate(*command)
         assert (failed.code, failed.out) == (1, "")
-        assert failed.err == "toolgate: there is no run `r-9`; `toolgate runs` lists them\n"
+        assert failed.err == "toolgate: there is no run `r-9999`; `toolgate runs` lists them\n"
         assert toolgate(*command, "--json").error["code"] == "error"
+
+
+def test_what_all_ids_begin_with_is_none_of_them_also_where_there_is_one_run(queued: Path, toolgate: Command) -> None:
+    settle = ("runs", "settle", "r-012", "t1/call/1", "--happened")
+    for command in (("runs", "delete", "r-", "--force"), ("cancel", "r-0"), ("runs", "undo", "r-01"), settle):
+        failed = toolgate(*command)
+        assert failed.code == 1
+        assert (
+            f"there is no run `{command[-1 if command[0] == 'cancel' else 2]}`: give at least the first 6" in failed.err
+        )
+    assert [row["status"] for row in toolgate("runs", "--json").json] == ["queued"]
+    assert toolgate("runs", "delete", "r-0123", "--force").code == 0
 
 
 def test_an_option_in_front_of_show_is_not_silently_lost(queued: Path, toolgate: Command) -> None:
