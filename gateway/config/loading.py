@@ -1,7 +1,7 @@
 """The files, the environment and the flags become one `Config`, or one error with everything that is wrong."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -222,9 +222,9 @@ def _disagreements(
     settings: Settings, entries: Mapping[str, ServerEntry], places: Mapping[KeyPath, Place], folders: Folders
 ) -> Iterator[Problem]:
     yield from model_findings(settings, places)
-    yield from schedule_findings(settings, places)
+    yield from (_elsewhere(problem, folders) for problem in schedule_findings(settings, places))
     for name in (name for name in settings.servers if name not in entries):
-        yield _speechless(places["servers", name], name, entries, folders)
+        yield _elsewhere(_speechless(places["servers", name], name, entries), folders)
     for name, entry in entries.items():
         yield from _misfits(name, entry, settings, places)
     for name, profile in settings.profiles.items():
@@ -250,9 +250,14 @@ def _misfits(name: str, entry: ServerEntry, settings: Settings, places: Mapping[
         yield place.problem(f"the server `{name}` has `auth` and an `{header}` header", hint)
 
 
-def _speechless(place: Place, name: str, entries: Mapping[str, ServerEntry], folders: Folders) -> Problem:
-    """A word about a server that is not there. In the user's file it may be meant for another project."""
-    own = place.file == shown_path(folders.user / "toolgate.toml", folders.cwd)
+def _elsewhere(problem: Problem, folders: Folders) -> Problem:
+    """In the user's own file it may be meant for another project."""
+    own = problem.file == shown_path(folders.user / "toolgate.toml", folders.cwd)
+    return replace(problem, level="warning") if own else problem
+
+
+def _speechless(place: Place, name: str, entries: Mapping[str, ServerEntry]) -> Problem:
+    """A word about a server that is not there."""
     hint = did_you_mean(name, entries) or "describe it in .mcp.json"
     message = f"`[servers.{name}]` is about a server that no .mcp.json describes"
-    return place.problem(message, hint, "warning" if own else "error")
+    return place.problem(message, hint)

@@ -95,6 +95,12 @@ def test_in_the_users_own_file_it_may_be_meant_for_another_project(project: Path
     assert problem.level == "warning"
 
 
+def test_a_schedule_of_the_users_own_file_may_be_meant_for_another_project(project: Path) -> None:
+    user_file(project, "toolgate.toml", '[schedules.nightly]\ncron = "@daily"\ntext = "count"\nagent = "gone"')
+    (problem,) = load(project).warnings
+    assert (problem.level, problem.message) == ("warning", "the schedule `nightly`: there is no agent `gone`")
+
+
 def test_an_agent_needs_a_model_that_is_described(project: Path) -> None:
     toml = "[models.demo]\nprovider = 'scripted'\nscript = 'x.yaml'\n[agents.a]\nmodel = 'dmeo'"
     (told,) = refused(project, toml)
