@@ -243,13 +243,13 @@ def _tell(answer: "Approval", given: "Answer", driver: str) -> None:
 
 def _then(answer: "Approval", driver: str, *, stopped: bool) -> str:
     """What comes next. A run that waits goes on by itself only where somebody keeps it open."""
-    if stopped:
-        return "its run is stopped"
     from gateway.effects import UNDO
 
     if answer.run_id.startswith(UNDO):
         again = f"to undo it, say again: toolgate runs undo {answer.run_id.removeprefix(UNDO)}"
         return again if answer.state == "approved" else "it is not undone"
+    if stopped:
+        return "its run is stopped"
     if driver == "client":
         return "the client makes the same call again" if answer.state == "approved" else "the caller is told"
     told = "" if answer.state == "approved" else "the caller is told; "

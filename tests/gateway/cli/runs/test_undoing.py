@@ -119,7 +119,8 @@ def test_the_record_of_what_is_undone_is_not_ended_by_itself(added: Path, toolga
 def test_a_no_to_an_undo_leaves_it_to_be_asked_for_again(added: Path, toolgate: Command) -> None:
     record(added, RUN, Cancelled("user:ann"))
     (held,) = toolgate("runs", "undo", RUN, "--all", "--json").json
-    assert toolgate("deny", held["approval"], "--reason", "no", "--stop", "--as", "user:bob").code == 0
+    denied = toolgate("deny", held["approval"], "--reason", "no", "--stop", "--as", "user:bob")
+    assert (denied.code, denied.err) == (0, "denied by user:bob: echo/add; it is not undone\n")
     listed = toolgate("runs", "undo", RUN)
     assert ("`user:bob` has said no: no" in listed.out, "toolgate approve" in listed.err) == (True, False)
     assert toolgate("runs", "show", f"undo-{RUN}", "--json").json["status"] == "running"  # --stop ends no record
