@@ -68,7 +68,8 @@ def test_only_the_limits_that_people_agreed_to_are_lifted_from_what_is_reserved(
     asked = replace(asked, pin=made.pin, policy=made.facts.policy.digest)
     for reasons, left in (((), limits), (("line:1",), limits), ((claim.limit("tool_calls"),), Limits(nanos=5))):
         facts = replace(made.facts, approval=replace(asked, reasons=reasons), bill=Bill(Spend(), (claim,)))
-        (reserve, _) = replace(made, facts=facts).changes("run:r-1")
+        again = Admission.of(made.call, made.proposal, made.work, facts, made.verdict, made.attempt)
+        (reserve, _) = again.changes("run:r-1")
         assert isinstance(reserve, Reserve)
         assert (reserve.account, reserve.limits) == ("budget:b|", left)
 
