@@ -82,6 +82,20 @@ def test_a_task_that_nobody_waits_for_any_more_is_called_off(call: Any, text_of:
     assert text_of(plain) == ["task-never"]
 
 
+def test_a_server_may_still_be_at_a_task_that_nobody_waits_for_any_more(call: Any) -> None:
+    async def scenario() -> bool:
+        async with Upstreams({"t": SPEC}) as up:
+            await up.forward(call("t/plain"), timeout=20, meta={})
+            server = up._servers["t"]  # noqa: SLF001
+            rested, seconds = server.at_rest, 0.5
+            while server.at_rest:  # it may not have been made within the time, on a machine that has much to do
+                await up.forward(call("t/never", {"city": "Graz"}), timeout=seconds, meta={})
+                seconds *= 10
+            return rested
+
+    assert asyncio.run(asyncio.wait_for(scenario(), 120))
+
+
 @pytest.mark.parametrize("said", [None, {}, {"taskSupport": "optional"}, {"taskSupport": "forbidden"}, "required"])
 def test_whatever_may_be_made_without_a_task_is(said: Any) -> None:
     wanted = Wanted("tools/call", "x", b'"name":"x"')
