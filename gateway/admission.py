@@ -259,7 +259,10 @@ class Admission:
         """What was used up for nothing: the server was not reached, or has only asked back. Answers that it refused may
         be mended.
         """
-        nothing, once = nothing_done(outcome), self.attempt.once
+        once = self.attempt.once
+        if once is None and self.used_up is None:
+            return ()
+        nothing = nothing_done(outcome)
         again = (Again(once.token),) if once is not None and isinstance(outcome, (Unsent, Refused)) else ()
         return (*again, *restored(self.call, self.work, self.used_up)) if self.used_up and nothing else again
 

@@ -298,6 +298,8 @@ Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
 
 def nothing_done(outcome: Outcome) -> bool:
     """Whether it was for nothing: not sent, or the server has only asked back, in either era's way."""
+    if type(outcome) is Answered:  # nearly always
+        return False
     return isinstance(outcome, (Unsent, InputRequired)) or (isinstance(outcome, Refused) and outcome.code == PAGE_FIRST)
 
 

@@ -44,7 +44,7 @@ def afar(fact: Fact) -> Fact:
     """A denial or a question (also a verdict), as somebody elsewhere is told of it: by which line of which file, not in
     which folder of this machine. Anything else is as it was.
     """
-    if not isinstance(fact, (Denied, Held, Deny)) or fact.rule is None:
+    if type(fact) is Returned or not isinstance(fact, (Denied, Held, Deny)) or fact.rule is None:
         return fact
     short: Fact = replace(fact, rule=fact.rule.rpartition("/")[2])
     return short

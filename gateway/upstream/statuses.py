@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.call import InDoubt, Outcome, Refused, Unsent
+from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
 
 __all__ = ["answered", "explained"]
 
@@ -27,6 +27,8 @@ def explained(server: str, outcome: Outcome) -> Outcome:
     """An outcome for whoever made the call: where our own words are in it, with the server's name, and of a status no
     address. A server that says these words itself is taken at its word.
     """
+    if type(outcome) is Answered:  # nearly always
+        return outcome
     if isinstance(outcome, (Unsent, InDoubt)):
         return type(outcome)(_named(server, outcome.why))
     if isinstance(outcome, Refused) and outcome.message.startswith(_ANSWERED):
