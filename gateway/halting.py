@@ -2,7 +2,8 @@
 for the answer of a slow tool or model.
 
 People say so in any process: they record it, and whoever drives the run finds it there. The store is asked now and then
-whether anything was written at all, and the run's events are only looked at when something was.
+whether anything was written at all, and the run's events are only looked at when something was. The calls of a client
+have no driver who looks out for them: they are left in the same way when somebody ends its run (`Leaving`).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from gateway.errors import IllegalEvent, StoreError, Unreadable
 from gateway.events import Cancelled, Event, Paused, Recorded
 from gateway.store import Store
 
-__all__ = ["EVERY", "Halting", "Lookout", "halts", "side_by_side"]
+__all__ = ["EVERY", "Halting", "Leaving", "Lookout", "halts", "side_by_side"]
 
 T = TypeVar("T")
 
@@ -107,6 +108,52 @@ class Lookout:
             looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await looking
+
+
+class Leaving:
+    """Calls of clients, each in a task of its own: they are left when somebody ends their run, as when a client calls
+    one off.
+
+    A quick call costs an entry in a dictionary: only where one is under way when it is time to look is the store asked.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[asyncio.Task[Any], str] = {}
+        self._left: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    def begin(self, run_id: str, store: Store) -> "asyncio.Task[Any]":
+        """A call of this run is made by the current task, until `end`."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this runs in one
+        self._under_way[task] = run_id
+        if self._timer is None:
+            self._timer = task.get_loop().call_later(EVERY, self._due, store)
+        return task
+
+    def end(self, task: "asyncio.Task[Any]") -> bool:
+        """Says whether it was left because its run was ended, and for no other reason: then the task goes on."""
+        del self._under_way[task]
+        if task not in self._left:
+            return False
+        self._left.discard(task)
+        return task.uncancel() == 0
+
+    def _due(self, store: Store) -> None:
+        self._timer = None
+        if self._under_way:
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._due, store)
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look(store), name="toolgate.leaving")
+
+    async def _look(self, store: Store) -> None:
+        with contextlib.suppress(StoreError):  # whoever records the call finds out what is wrong
+            stopped = await store.stopped()
+            for task in [task for task, run_id in self._under_way.items() if run_id in stopped]:
+                if task not in self._left:
+                    self._left.add(task)
+                    task.cancel()
 
 
 async def side_by_side(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:

@@ -389,12 +389,12 @@ class Store(Protocol):
 
     async def expire(self) -> int:
         """Answers each question that nobody answered in time with `expired`, says how many, settles as in `gone`."""
-        ...
 
     async def is_settled(self, run_id: str) -> bool:
         """Whether nothing more comes of a run that has ended: nobody is at anything, and what was lost is on record."""
-        ...
+
+    async def stopped(self) -> frozenset[str]:
+        """The runs that somebody else has ended than who drives them: he has still to let go, or he is gone."""
 
     async def version(self) -> int:
         """A number that changes when any process has written: cheap to poll."""
-        ...
