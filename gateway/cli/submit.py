@@ -74,6 +74,7 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
     from gateway.cli.exits import exit_of_run
     from gateway.run import Run
     from gateway.store.waiting import until
+    from gateway.stream import rests
     from gateway.submitting import default_agent, submit
 
     with caller.offline() as offline:
@@ -86,22 +87,22 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
         found: list[Run] = []
         ahead = ""
 
-        async def rests() -> bool:
+        async def let_go() -> bool:
             nonlocal ahead
             status = (await offline.store.run_row(run_id)).status
             if status == "queued":
                 ahead = await _told_ahead(offline, run_id, ahead)
             if status in ("queued", "running"):
                 return False
-            found.append(await offline.run(run_id))
-            return True
+            found.append(run := await offline.run(run_id))
+            return await rests(offline.store, run)
 
         try:
-            await until(offline.store, rests)
+            await until(offline.store, let_go)
         except asyncio.CancelledError:
             click.echo(f"the run goes on without this; watch it with: toolgate runs watch {run_id}", err=True)
             return Exit.INTERRUPTED
-    run = found[0]
+    run = found[-1]
     said = {"run": run_id, "status": run.status, "output": run.output, "cause": run.cause}
     emit(said) if as_json else click.echo(run.output or f"{run.status}: {run.cause}", err=not run.output)
     return exit_of_run(run)

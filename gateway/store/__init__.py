@@ -279,7 +279,6 @@ class Store(Protocol):
 
     async def line(self, run_id: str) -> Line | None:
         """Where a run stands in its session; None for one that has none."""
-        ...
 
     async def spend(self, account: str) -> Spend:
         """What is spent and reserved."""
@@ -291,7 +290,6 @@ class Store(Protocol):
 
     async def spend_since(self, first: str) -> Spend:
         """What is spent and reserved in this account and in all slices of time after it."""
-        ...
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         """The right to drive a run, if nobody else has it; `gone` is an owner known to be dead. Raises UnknownRun."""
@@ -385,7 +383,6 @@ class Store(Protocol):
 
     async def task(self, task_id: str) -> Task:
         """Raises UnknownTask."""
-        ...
 
     async def expire(self) -> int:
         """Answers each question that nobody answered in time with `expired`, says how many, settles as in `gone`."""
