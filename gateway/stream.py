@@ -29,8 +29,8 @@ async def watch(
 
     Ends with the last event of a run that has ended: what was under way when somebody cancelled it comes after that, as
     long as whoever drives it is there. With `rest` also where it waits for people who have not answered yet, or is
-    paused (`rests`). One that is deleted meanwhile ends with its cancellation, if somebody deleted it by force. A unique
-    prefix of its id will do. Raises UnknownRun, StoreError.
+    paused (`rests`). One that is deleted meanwhile ends with its cancellation, if somebody deleted it by force. A
+    unique prefix of its id will do. Raises UnknownRun, StoreError.
     """
     run_id = (await store.run_row(run_id)).id
     run = Run(run_id) if until == "rest" else None  # folded only where it is asked how it rests

@@ -12,6 +12,7 @@ import click
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit, usage_of
 from gateway.cli.run import absolute, interruptible, limits_of
+from gateway.dates import LATEST
 from gateway.job import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
@@ -134,5 +135,8 @@ def _when(moment: str | None, delay: str | None) -> tuple[int, int]:
             return 0, round(float(str(duration(delay))) * 1000)
     if moment:
         with usage_of("--at"):
-            return round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000), 0
+            ready = round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000)
+        if ready >= LATEST:
+            raise click.UsageError("--at is later than all that can be told")
+        return ready, 0
     return 0, 0

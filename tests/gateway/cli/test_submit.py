@@ -66,6 +66,7 @@ def test_the_higher_priority_is_first(bare: Path, toolgate: Command) -> None:
         (("--agent", "nobody"), 2, "there is no agent `nobody`"),
         (("--model", "nothing"), 2, "there is no model `nothing`"),
         (("--at", "noon"), 2, "noon"),
+        (("--at", "9999-12-24T18:00"), 2, "later than all that can be told"),
         (("--in", "5"), 2, "write a time with its unit"),
         (("--in", "5m", "--at", "2999-12-24"), 2, "both say when"),
         (("--priority", "101"), 2, "101"),
