@@ -186,13 +186,12 @@ class Seat:
 class ClientRun(Shown):
     """One client's session, within a profile: what is outside of it is not there for this client."""
 
-    _stopping: "asyncio.Task[bool] | None"
+    _stopping: "asyncio.Task[bool] | None" = None
 
     def __init__(self, clients: Clients, seat: Seat) -> None:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
-        self._client, self._numbers = seat.client, itertools.count(1)
-        self._insistence, self._stopping = Insistence(), None
+        self._client, self._numbers, self._insistence = seat.client, itertools.count(1), Insistence()
         self._unrecorded = Unrecorded(clients.store, seat.run_id, seat.lease)
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
@@ -272,8 +271,7 @@ class ClientRun(Shown):
             return await self._refuse(key, path, arguments, action)
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
         unrecorded, store, run_id = self._unrecorded, self._clients.store, self.run_id
-        leaving = self._clients.leaving
-        task = leaving.begin(run_id, store)
+        task = (leaving := self._clients.leaving).begin(run_id, store)
         try:
             if unrecorded.away:
                 await unrecorded.settled()
@@ -311,8 +309,7 @@ class ClientRun(Shown):
         """Whether a person has ended the run: then another one holds what is still asked for, all of which is refused.
         A new budget is not what he meant.
         """
-        if self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._stop())
+        self._stopping = self._stopping or asyncio.ensure_future(self._stop())
         stopped = False
         try:
             stopped = await asyncio.shield(self._stopping)
