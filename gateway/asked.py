@@ -43,7 +43,8 @@ class ModelAnswered:
 class ModelFailed:
     """One attempt at a reply. `then` is how it goes on by itself: `again`, or the name of the model that is asked next;
     empty where it does not. `attempt` counts those of this model at this question, from 1, also those that never got to
-    the network; `delay` is the pause before the next one, in seconds.
+    the network; `delay` is the pause before the next one, in seconds; or for
+    how long its backend wants to be left alone.
     """
 
     turn: int

@@ -11,7 +11,7 @@ from gateway.accounts import Bill
 from gateway.call import Answered
 from gateway.deferring import LONGEST_PAUSE
 from gateway.events import Resolved
-from gateway.halting import side_by_side
+from gateway.halting import side_by_side, slept
 from gateway.hearing import Ear
 from gateway.inquiring import Inquiring
 from gateway.journal import Journal
@@ -33,6 +33,7 @@ class Calling:
     lease: Lease
     journal: Journal
     ear: Ear
+    over: asyncio.Event | None = None  # his time
 
     async def make(self, calls: Sequence[CallState]) -> OutOfBudget | None:
         """All of them; the first that did not fit a budget."""
@@ -64,34 +65,43 @@ class Calling:
             journal=self.journal,
         )
 
-    async def _again(self, call: CallState) -> CallResult:
-        """The attempt before came to nothing: this one is judged like a new call, on the yes that was used by then."""
-        await self._pause(call)
+    async def _again(self, call: CallState) -> CallResult | None:
+        """The attempt before came to nothing: this one is judged like a new call, on the yes that was used by then.
+        None: its moment has not come in this worker's time.
+        """
+        if not await self._pause(call):
+            return None
         used = call.approval_id if isinstance(call.outcome, Answered) else None
         return await self._made(call, Attempt(call.attempt + 1, call.pin, used, asked=True))
 
-    async def _pause(self, call: CallState) -> None:
-        """Until its moment has come; not for ever, whatever has become of the clock."""
+    async def _pause(self, call: CallState) -> bool:
+        """Until its moment has come, or this worker's time is over; not for ever, whatever has become of the clock."""
         now = self.store.now()
         left = (call.until - now) / 1000
-        if call.until and left > 0:
-            await asyncio.sleep(min(left, LONGEST_PAUSE, seconds_left(self.journal.run, now) or LONGEST_PAUSE))
+        if not call.until or left <= 0:
+            return True
+        most = seconds_left(self.journal.run, now) or LONGEST_PAUSE
+        return await slept(min(left, LONGEST_PAUSE, most), self.over)
 
     async def _reconciled(self, call: CallState) -> CallResult | None:
         pipeline, held_back = self.pipeline, call.status == "admitted"
         bill = Bill.of_before(call.reserved, call.accounts) if held_back else None
         attempt = Attempt(call.attempt + 1, call.pin, call.approval_id, held_back, bill=bill)
         if pipeline.may_repeat(call.path) and call.attempt < pipeline.attempts(call.path):
-            await self._pause(call)
+            if not await self._pause(call):
+                return None
             return self._late() or await self._made(call, attempt)
         why, resolved = f"`{call.path}` may not simply be repeated", None
         if pipeline.only_reads(call.path):  # nothing can have happened: no person need be asked
             resolved = Resolved(call.key, "give_up", "toolgate", f"no answer in {call.attempt} attempts")
-        elif (
-            found := await Inquiring(self.store, pipeline, self.journal.run, self._work()).about(call, self.store.now())
-        ) is not None:
+        elif not await (inquiring := self._inquiring()).wait(call, self.store.now()):
+            return None
+        elif (found := await inquiring.about(call)) is not None:
             why, resolved = f"{why}; {found.why}", found.resolved
         return await pipeline.doubt(call.key, self._work(), why, attempt, resolved)
+
+    def _inquiring(self) -> Inquiring:
+        return Inquiring(self.store, self.pipeline, self.journal.run, self._work(), self.over)
 
     def _late(self) -> OutOfBudget | None:
         """The run has no time for another attempt."""

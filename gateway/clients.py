@@ -10,6 +10,7 @@ import itertools
 import math
 import secrets
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from dataclasses import field
 from typing import Any, Protocol
 
 from gateway.admission import FIRST, Attempt, Proposal, Work
@@ -17,11 +18,12 @@ from gateway.budget import Limits, Spend
 from gateway.call import Action, Deny, JsonObject, Subject, outcome_from_json, says
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
-from gateway.earlier import NOTHING_READ, Read, read_by, stopped_by, together, who_is
+from gateway.earlier import NOTHING_READ, Read, given_up, read_by, stopped_by, together, who_is
 from gateway.errors import IllegalEvent, LeaseLost
 from gateway.events import Denied, Event, Failed, Queued, Returned, Started, Succeeded
 from gateway.facts import aware
 from gateway.gates import Facts, judge_subscriber
+from gateway.halting import Leaving
 from gateway.hearing import Listening
 from gateway.insistence import Insistence
 from gateway.offer import Offer
@@ -75,6 +77,7 @@ class Clients:
     tracing: Tracing | None = None
     budgets: CurrentLimits | None = None
     lease_seconds: float = CLIENT_LEASE_SECONDS
+    leaving: Leaving = field(default_factory=Leaving)
 
     @property
     def most(self) -> Limits:
@@ -183,13 +186,12 @@ class Seat:
 class ClientRun(Shown):
     """One client's session, within a profile: what is outside of it is not there for this client."""
 
-    _stopping: "asyncio.Task[bool] | None"
+    _stopping: "asyncio.Task[bool] | None" = None
 
     def __init__(self, clients: Clients, seat: Seat) -> None:
         self._clients, self._lease, self.profile = clients, seat.lease, seat.profile
         self.run_id, self.subject = seat.run_id, seat.subject
-        self._client, self._numbers = seat.client, itertools.count(1)
-        self._insistence, self._stopping = Insistence(), None
+        self._client, self._numbers, self._insistence = seat.client, itertools.count(1), Insistence()
         self._unrecorded = Unrecorded(clients.store, seat.run_id, seat.lease)
         self.ear, self._servers = Listening(tainted=seat.tainted), seat.servers  # what the run's events say
 
@@ -268,7 +270,8 @@ class ClientRun(Shown):
         if self._insistence.why:
             return await self._refuse(key, path, arguments, action)
         proposal = Proposal(key, path, arguments, meta or {}, action, asked.answers, asked.caller)
-        unrecorded, store = self._unrecorded, self._clients.store
+        unrecorded, store, run_id = self._unrecorded, self._clients.store, self.run_id
+        task = (leaving := self._clients.leaving).begin(run_id, store)
         try:
             if unrecorded.away:
                 await unrecorded.settled()
@@ -277,11 +280,15 @@ class ClientRun(Shown):
             work = self._work(taken, hints=asked.caller is NOBODY, came=asked.came)
             result = await self._clients.pipeline.call(proposal, work, attempt)
         except BaseException as error:
+            left = leaving.end(task)
             await unrecorded.left(key, error)
+            if left and (made := await given_up(store, run_id, key)) is not None:
+                return made
             # the run may have ended, and this session with it where a person wanted that
-            if not isinstance(error, (IllegalEvent, LeaseLost)) or not await self._is_stopped():
+            if not (left or isinstance(error, (IllegalEvent, LeaseLost))) or not await self._is_stopped():
                 raise
             return await self._refuse(key, path, arguments, action)
+        leaving.end(task)
         if isinstance(result, Returned):
             self._hear(path, result)
         else:
@@ -302,8 +309,7 @@ class ClientRun(Shown):
         """Whether a person has ended the run: then another one holds what is still asked for, all of which is refused.
         A new budget is not what he meant.
         """
-        if self._stopping is None:
-            self._stopping = asyncio.ensure_future(self._stop())
+        self._stopping = self._stopping or asyncio.ensure_future(self._stop())
         stopped = False
         try:
             stopped = await asyncio.shield(self._stopping)
@@ -387,7 +393,8 @@ class ClientRun(Shown):
         await self._unrecorded.settled()
         why, kind = self._insistence.why, self._insistence.kind
         end = Failed(kind, why) if why else Succeeded(output)
-        await self._clients.store.append(self.run_id, [end], lease=self._lease)
+        with contextlib.suppress(IllegalEvent):  # others have ended it, while a call was under way or after the last
+            await self._clients.store.append(self.run_id, [end], lease=self._lease)
         if self._lease is not None:
             await self._clients.store.release(self._lease)
         await self._clients.trace_end(self.run_id, f"{kind}: {why}")

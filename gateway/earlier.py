@@ -1,15 +1,16 @@
 """What clients have done in earlier runs: the same client at work goes on where it was, as far as taint is concerned.
 
 Who is the same is told by a run's record: the same subject, who gives himself the same name. And what the calls of a
-run have left behind whose gateway was killed, and who has stopped one.
+run have left behind whose gateway was killed, who has stopped one, and what was under way then.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from gateway.call import Subject
+from gateway.call import InDoubt, Subject, outcome_from_json, outcome_to_json
 from gateway.errors import Unreadable
-from gateway.events import Cancelled, Doubted, Failed, Resolved, Succeeded
+from gateway.events import Cancelled, Doubted, Failed, Recorded, Resolved, Returned, Succeeded
 from gateway.run import fold
 from gateway.standing import NOTHING_HELD, Held, held_back
 from gateway.store import RunRow, Store, title_of
@@ -19,6 +20,7 @@ __all__ = [
     "NOTHING_READ",
     "Read",
     "Who",
+    "given_up",
     "held_in",
     "held_since",
     "read_by",
@@ -109,5 +111,20 @@ async def stopped_by(store: Store, run_id: str) -> Cancelled | None:
     row = await store.run_row(run_id)
     if row.status != "cancelled":
         return None
-    last = await store.events(run_id, max(0, row.seq - MOST_READ))  # what was under way may have come in after it
+    last = await _last(store, row)  # what was under way may have come in after it
     return next((each.event for each in reversed(last) if isinstance(each.event, Cancelled)), None)
+
+
+async def given_up(store: Store, run_id: str, key: str) -> Returned | None:
+    """What is on record of a call that was left because a person had ended its run; None: it was not made."""
+    ended = await stopped_by(store, run_id)
+    last = await _last(store, await store.run_row(run_id))
+    returned = next((e.event for e in reversed(last) if isinstance(e.event, Returned) and e.event.key == key), None)
+    if ended is None or returned is None or not isinstance(outcome_from_json(returned.outcome), InDoubt):
+        return returned
+    told = f"{ended.by} has stopped the run before the answer came" + (f": {ended.why}" if ended.why else "")
+    return replace(returned, outcome=outcome_to_json(InDoubt(told)))
+
+
+async def _last(store: Store, row: RunRow) -> Sequence[Recorded]:
+    return await store.events(row.id, max(0, row.seq - MOST_READ))

@@ -2,7 +2,8 @@
 for the answer of a slow tool or model.
 
 People say so in any process: they record it, and whoever drives the run finds it there. The store is asked now and then
-whether anything was written at all, and the run's events are only looked at when something was.
+whether anything was written at all, and the run's events are only looked at when something was. The calls of a client
+have no driver who looks out for them: they are left in the same way when somebody ends its run (`Leaving`).
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from gateway.errors import IllegalEvent, StoreError, Unreadable
 from gateway.events import Cancelled, Event, Paused, Recorded
 from gateway.store import Store
 
-__all__ = ["EVERY", "Halting", "Lookout", "halts", "side_by_side"]
+__all__ = ["EVERY", "Halting", "Leaving", "Lookout", "halts", "side_by_side", "slept"]
 
 T = TypeVar("T")
 
@@ -27,10 +28,13 @@ def halts(event: Event) -> bool:
 
 
 class Halting:
-    """One drive's: `driver` is the task that drives."""
+    """One drive's: `driver` is the task that drives, until his time is `over`, if it ever is."""
 
-    def __init__(self, store: Store, run_id: str, driver: "asyncio.Task[Any]") -> None:
-        self._store, self._run_id, self._driver = store, run_id, driver
+    def __init__(
+        self, store: Store, run_id: str, driver: "asyncio.Task[Any]", over: asyncio.Event | None = None
+    ) -> None:
+        self._store, self._run_id, self._driver, self._over = store, run_id, driver, over
+        self._rests = 0.0  # until when the model is left alone, by the loop's clock
         self._seen: int | None = None  # the last event that the step under way knew of, if one is
         self._halted = False
         self._version: int | None = None  # of the store, at the last look
@@ -39,7 +43,7 @@ class Halting:
         """Takes a step, which knows of the events up to `seen`; says whether to its end. It is left in the middle when
         the run halts: what was under way is recorded by whoever was at it, as when the driver is cancelled.
         """
-        self._seen, self._halted = seen, False
+        self._seen, self._halted, self._rests = seen, False, 0.0
         try:
             await step
         except asyncio.CancelledError:
@@ -57,14 +61,25 @@ class Halting:
             self._heed(await self._store.events(self._run_id, self._seen))
             self._version = version
 
+    def rests(self, seconds: float) -> None:
+        """From now on the model is left alone for so long, and nothing else is under way."""
+        self._rests = asyncio.get_running_loop().time() + seconds
+
+    def hand_over(self) -> None:
+        """A driver whose time is over waits for nobody who is only left alone."""
+        if self._over is not None and self._over.is_set() and asyncio.get_running_loop().time() < self._rests:
+            self._halt()
+
+    def _halt(self) -> None:
+        if self._seen is not None and not self._halted:
+            self._halted = True
+            self._driver.cancel()
+
     def _heed(self, fresh: Sequence[Recorded]) -> None:
         """Another step than the one that was looked for may be under way by now: it knew of more."""
         seen = self._seen
-        if seen is None or self._halted:
-            return
-        if any(halts(recorded.event) for recorded in fresh if recorded.seq > seen):
-            self._halted = True
-            self._driver.cancel()
+        if seen is not None and any(halts(recorded.event) for recorded in fresh if recorded.seq > seen):
+            self._halt()
 
 
 class Lookout:
@@ -78,11 +93,11 @@ class Lookout:
         self._looking: asyncio.Task[None] | None = None
 
     @contextlib.asynccontextmanager
-    async def watched(self, run_id: str) -> AsyncIterator[Halting]:
-        """It looks out for what halts this run, as long as the current task drives it."""
+    async def watched(self, run_id: str, over: asyncio.Event | None = None) -> AsyncIterator[Halting]:
+        """It looks out for what halts this run, as long as the current task drives it: until his time is `over`."""
         driver = asyncio.current_task()
         assert driver is not None  # noqa: S101 - this runs in one
-        halting = Halting(self._store, run_id, driver)
+        halting = Halting(self._store, run_id, driver, over)
         self._driven.add(halting)
         self._looking = self._looking or asyncio.create_task(self._look(), name="toolgate.lookout")
         try:
@@ -95,6 +110,8 @@ class Lookout:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(EVERY)
+            for halting in tuple(self._driven):
+                halting.hand_over()
             with contextlib.suppress(StoreError):  # whoever takes the step finds out what is wrong
                 version = await self._store.version()
                 for halting in tuple(self._driven):
@@ -107,6 +124,64 @@ class Lookout:
             looking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await looking
+
+
+class Leaving:
+    """Calls of clients, each in a task of its own: they are left when somebody ends their run, as when a client calls
+    one off.
+
+    A quick call costs an entry in a dictionary: only where one is under way when it is time to look is the store asked.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[asyncio.Task[Any], str] = {}
+        self._left: set[asyncio.Task[Any]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    def begin(self, run_id: str, store: Store) -> "asyncio.Task[Any]":
+        """A call of this run is made by the current task, until `end`."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - this runs in one
+        self._under_way[task] = run_id
+        if self._timer is None:
+            self._timer = task.get_loop().call_later(EVERY, self._due, store)
+        return task
+
+    def end(self, task: "asyncio.Task[Any]") -> bool:
+        """Says whether it was left because its run was ended, and for no other reason: then the task goes on."""
+        del self._under_way[task]
+        if task not in self._left:
+            return False
+        self._left.discard(task)
+        return task.uncancel() == 0
+
+    def _due(self, store: Store) -> None:
+        self._timer = None
+        if self._under_way:
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._due, store)
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look(store), name="toolgate.leaving")
+
+    async def _look(self, store: Store) -> None:
+        with contextlib.suppress(StoreError):  # whoever records the call finds out what is wrong
+            stopped = await store.stopped()
+            for task in [task for task, run_id in self._under_way.items() if run_id in stopped]:
+                if task not in self._left:
+                    self._left.add(task)
+                    task.cancel()
+
+
+async def slept(seconds: float, over: asyncio.Event | None) -> bool:
+    """Whether so many seconds went by: not where the driver's time was `over` before."""
+    if over is None or seconds <= 0:
+        await asyncio.sleep(seconds)
+        return True
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await over.wait()
+            return False
+    return True
 
 
 async def side_by_side(calls: Sequence[Coroutine[Any, Any, T]]) -> Sequence[T]:

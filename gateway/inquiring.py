@@ -15,6 +15,7 @@ from gateway.deferring import MAX_ATTEMPTS
 from gateway.effects import Inquiry, Missing, result_of
 from gateway.events import Denied, Resolution, Resolved, Returned
 from gateway.fates import inquiry_key
+from gateway.halting import slept
 from gateway.later import Deferred
 from gateway.parties import OutOfBudget
 from gateway.pipeline import Pipeline, Proposal
@@ -45,27 +46,33 @@ class Inquiring:
     pipeline: Pipeline
     run: Run
     work: Work
+    over: asyncio.Event | None = None  # the worker's time
 
-    async def about(self, call: CallState, now: int) -> Finding | None:
-        """What became of a call; None where nobody has said how to find out. `now` is milliseconds since 1970."""
-        inquiry = self.pipeline.word(call.path).reconcile
-        if inquiry is None or call.inquiries >= MOST_INQUIRIES:
+    async def about(self, call: CallState) -> Finding | None:
+        """What became of a call; None where nobody has said how to find out."""
+        inquiry = self._inquiry(call)
+        if inquiry is None:
             return None
         path = inquiry.recipe.path
         if not self.pipeline.only_reads(path):
             return Finding(f"`{path}` can't be asked: nobody who is trusted says that it only reads")
-        await self._wait(call, inquiry, now)
         outcome = await self._asked(call, inquiry)
         return Finding(f"`{path}` was asked: {outcome}") if isinstance(outcome, str) else _found(call, inquiry, outcome)
 
-    async def _wait(self, call: CallState, inquiry: Inquiry, now: int) -> None:
-        if not inquiry.after:
-            return
+    def _inquiry(self, call: CallState) -> Inquiry | None:
+        inquiry = self.pipeline.word(call.path).reconcile
+        return None if call.inquiries >= MOST_INQUIRIES else inquiry
+
+    async def wait(self, call: CallState, now: int) -> bool:
+        """Until it may be asked; False where the worker's time is over before. `now` is milliseconds since 1970."""
+        inquiry = self._inquiry(call)
+        if inquiry is None or not inquiry.after or not self.pipeline.only_reads(inquiry.recipe.path):
+            return True
         until = call.until or now + round(inquiry.after * 1000)
         if not call.until:
             deferred = Deferred(call.key, until, call.attempt)
             await self.store.append(self.run.id, [deferred], lease=self.work.lease)
-        await asyncio.sleep(max(0.0, min(inquiry.after, (until - now) / 1000)))
+        return await slept(max(0.0, min(inquiry.after, (until - now) / 1000)), self.over)
 
     async def _asked(self, call: CallState, inquiry: Inquiry) -> Outcome | str:
         """Its outcome; or in words why there is none. Who died after asking has not to ask again."""

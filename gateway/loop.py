@@ -19,7 +19,7 @@ from gateway.calling import Calling
 from gateway.conversation import AnswerRejected, Interrupted, Searched
 from gateway.errors import ContextTooSmall, IllegalEvent, ToolgateError, Unreadable
 from gateway.events import Cancelled, Decided, Event, Failed, Paused, Recorded, Resumed, Started, Succeeded, Waited
-from gateway.halting import Halting, Lookout
+from gateway.halting import Halting, Lookout, slept
 from gateway.hearing import OfRun
 from gateway.journal import Journal
 from gateway.later import Slept, Woke
@@ -53,11 +53,10 @@ from gateway.taking_turns import left_by, take_turn
 from gateway.tracing import Place
 from providers import StreamEvent
 
-__all__ = ["BACKOFF", "LONGEST_PAUSE", "Loop", "Parts", "Watcher", "backoff"]
+__all__ = ["BACKOFF", "Loop", "Parts", "Watcher", "backoff"]
 
 _HALTS = frozenset({Cancelled, Interrupted, Paused})
 BACKOFF = 0.5  # seconds, doubled for each further attempt at a model's reply, with full jitter
-LONGEST_PAUSE = 60.0  # seconds, however long a backend asks to be left alone
 
 
 class Watcher(Protocol):
@@ -97,11 +96,11 @@ class Loop:
         async with leased(self._parts.store, run_id) as lease, self._lookout.watched(lease.run_id) as halting:
             return await _Drive(self._parts, lease, watcher or Unwatched(), halting).to_rest()
 
-    async def work(self, lease: Lease, over: Callable[[], bool], watcher: Watcher | None = None) -> Run:
+    async def work(self, lease: Lease, over: asyncio.Event, watcher: Watcher | None = None) -> Run:
         """The same for a worker, who has claimed the run and lets go of it himself: until it rests, or until his time
-        is `over`, which he is asked between two steps. A run that is paused stays so.
+        is `over`: between two steps, or in a pause within one. A run that is paused stays so.
         """
-        async with beating(self._parts.store, lease), self._lookout.watched(lease.run_id) as halting:
+        async with beating(self._parts.store, lease), self._lookout.watched(lease.run_id, over) as halting:
             return await _Drive(self._parts, lease, watcher or Unwatched(), halting, over).to_rest()
 
 
@@ -132,17 +131,16 @@ class _Drive:
     lease: Lease
     watcher: Watcher
     halting: Halting
-    over: Callable[[], bool] | None = None  # a worker's time
+    over: asyncio.Event | None = None  # a worker's time
     news: _News = field(init=False)
     journal: Journal = field(init=False)
     speaking: Speaking = field(init=False)
     ear: OfRun = field(init=False)
-    retry_after: float | None = None  # what the backend asked for when it failed; seconds
 
     def __post_init__(self) -> None:
         self.news = _News(self.watcher)
         self.journal = journal = Journal(self.parts.store, self.lease, self.news.heard)
-        self.speaking = Speaking(self.parts, journal, self.watcher.streamed)
+        self.speaking = Speaking(self.parts, journal, self.watcher.streamed, self.halting.rests)
         self.ear = OfRun(lambda: journal.run)
 
     @property
@@ -174,7 +172,7 @@ class _Drive:
 
     async def _steps(self) -> None:
         while not isinstance(step := next_step(self.run, self._now()), Rest):
-            if self.over is not None and self.over():
+            if self.over is not None and self.over.is_set():
                 break
             await self._taken(_TAKE[type(step)](self, step))
         await self.journal.flush()
@@ -218,8 +216,8 @@ class _Drive:
         await self.journal.append((event,))
 
     async def ask(self, step: AskModel) -> None:
-        if step.attempt > 1 and not tells_less(self.run):
-            await asyncio.sleep(backoff(step.attempt, self.retry_after))
+        if step.attempt > 1 and not tells_less(self.run) and not await self._backed_off(step.attempt):
+            return
         try:
             if not await self.speaking.fits(step.turn):
                 return  # a step was taken towards it, and what comes next is asked anew
@@ -227,8 +225,11 @@ class _Drive:
             end = broken(self.run, "context_window", str(error))
             await _TAKE[type(end)](self, end)
             return
-        failure = await self.speaking.turn().ask(self.run, step.turn, self.speaking.request())
-        self.retry_after = failure.retry_after if failure else None
+        await self.speaking.turn().ask(self.run, step.turn, self.speaking.request())
+
+    async def _backed_off(self, attempt: int) -> bool:
+        """False where the driver's time is over before: the next one sees off the rest of it."""
+        return await slept(backoff(attempt, self.run.left_alone(self._now())), self.over)
 
     async def forget(self, _step: ForgetReply) -> None:
         await self.speaking.turn(self.run.asked_for).forget(self.run, self.speaking.request())
@@ -251,7 +252,7 @@ class _Drive:
 
     @property
     def _calling(self) -> Calling:
-        return Calling(self.parts.store, self.parts.pipeline, self.lease, self.journal, self.ear)
+        return Calling(self.parts.store, self.parts.pipeline, self.lease, self.journal, self.ear, self.over)
 
     async def _listen(self) -> None:
         if self.speaking.traces:  # it spares time, and decides nothing
@@ -330,7 +331,7 @@ _TAKE: Mapping[type[Step], Callable[[_Drive, Any], Awaitable[None]]] = {
 }
 
 
-def backoff(attempt: int, retry_after: float | None) -> float:
-    """Seconds to wait before this attempt (from 2) at a model's reply: what the backend asked for, within reason."""
+def backoff(attempt: int, left: float) -> float:
+    """Seconds to wait before this attempt (from 2) at a model's reply, that is to be `left` alone for so long."""
     jitter = random.uniform(0, BACKOFF * 2 ** (attempt - 1))  # noqa: S311 - spreads load, guards nothing
-    return max(jitter, min(retry_after or 0.0, LONGEST_PAUSE))
+    return max(jitter, left)

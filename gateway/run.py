@@ -62,6 +62,8 @@ def apply(run: Run, recorded: Recorded) -> Run:
     status = after(None if run.seq == 0 else run.status, event)
     new = _APPLY[type(event)](run, event) if type(event) in _APPLY else run
     worked = _worked(run, recorded)
+    if type(event) is ModelFailed and event.delay:
+        new = changed(new, asked_again=recorded.at + round(event.delay * 1000))
     return changed(
         new,
         status=status,

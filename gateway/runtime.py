@@ -26,7 +26,7 @@ from gateway.pipeline import CallSettings, Pipeline
 from gateway.rollout import Rollout, rolled_out
 from gateway.run import Run
 from gateway.session import ALONE, Dialogue
-from gateway.submitting import DEFAULT_AGENT, agent_of, check_text, default_agent, form_of, joined, own_limits
+from gateway.submitting import DEFAULT_AGENT, agent_of, check_wish, default_agent, form_of, joined, own_limits
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tool_words import effects_of, qualified
 from gateway.tracing import Tracing
@@ -122,7 +122,7 @@ class Runtime:
         Raises ConfigError for an agent or a model that is not configured, for what is no name of a session, and for a
         schema that can't be used; Conflict for a session that is another agent's.
         """
-        check_text(text)
+        check_wish(text)
         agent = agent_of(self.config, (subject.agent or "").removeprefix("agent:"), "--agent")
         self.models.open(model or agent.model, "--model" if model else "toolgate.toml")
         model = model or agent.model

@@ -27,7 +27,7 @@ from gateway.policy import LivePolicy, Policy
 from gateway.run import Run
 from gateway.store import Store
 from gateway.tracing import Tracing
-from gateway.turn import Model, Turn
+from gateway.turn import Model, Turn, unheard
 from gateway.values import value
 from providers import Deadlines, Request, StreamEvent, ToolCall
 
@@ -66,10 +66,16 @@ class _Offered:
 
 
 class Speaking:
-    """For the run of a journal; `heard` is told what the model says just now."""
+    """For the run of a journal; `heard` is told what the model says just now, `rests` for how long it is left alone."""
 
-    def __init__(self, parts: Parts, journal: Journal, heard: Callable[[StreamEvent], None]) -> None:
-        self._parts, self._journal, self._heard = parts, journal, heard
+    def __init__(
+        self,
+        parts: Parts,
+        journal: Journal,
+        heard: Callable[[StreamEvent], None],
+        rests: Callable[[float], None] = unheard,
+    ) -> None:
+        self._parts, self._journal, self._heard, self._rests = parts, journal, heard, rests
         self._fitting = Fitting()
         self._agent: Agent | None = None
         self._model: tuple[str, Model] | None = None
@@ -130,8 +136,8 @@ class Speaking:
 
     def turn(self, purpose: Purpose = "answer") -> Turn:
         """One that is asked for this."""
-        parts, heard = self._parts, self._heard if purpose == "answer" else _unheard
-        return Turn(self._journal, parts.tracing, self.model, self._wanted, heard, parts.booking, purpose)
+        parts, heard = self._parts, self._heard if purpose == "answer" else unheard
+        return Turn(self._journal, parts.tracing, self.model, self._wanted, heard, parts.booking, purpose, self._rests)
 
     def resolved(self, name: str) -> str:
         """By the tools that there are when the model has spoken: a server may have come back meanwhile."""
@@ -161,7 +167,3 @@ class Speaking:
 
 async def _record(journal: Journal, event: Event) -> None:
     await journal.append((event,))
-
-
-def _unheard(_event: StreamEvent) -> None:
-    """Nobody hears a summary being written."""

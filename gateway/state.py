@@ -85,6 +85,7 @@ class Run(_Derived):
     asked_for: Purpose = "answer"
     low: Mapping[str, JsonObject] = field(default_factory=dict)  # what is left of budgets that run low
     failures: tuple[ModelFailed, ...] = ()  # of the current turn's model call, in a row
+    asked_again: int = 0  # the moment (milliseconds since 1970) that its backend wants to see first
     finish: str = ""
     messages: tuple[Mapping[str, Any], ...] = ()
     compaction: Compaction = WHOLE  # what of them the model is told
@@ -139,6 +140,13 @@ class Run(_Derived):
     def wakes(self) -> int | None:
         """The moment (milliseconds since 1970) at which it goes on by itself, if it waits for one."""
         return min((call.until for call in self.calls.values() if call.status == "asleep"), default=None)
+
+    def left_alone(self, now: int) -> float:
+        """For how many seconds its model still is, for it has failed; no longer than it was to be, whatever has become
+        of the clock.
+        """
+        longest = max((failure.delay for failure in self.failures), default=0.0)
+        return max(0.0, min(longest, (self.asked_again - now) / 1000))
 
     def worked(self, now: int) -> int:
         """Milliseconds at work until `now`, if it is being driven."""

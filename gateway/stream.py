@@ -15,7 +15,7 @@ from gateway.steps import Wait, next_step
 from gateway.store.database import DatabaseStore
 from gateway.store.waiting import changed
 
-__all__ = ["Until", "at_rest", "watch"]
+__all__ = ["Until", "at_rest", "rests", "watch"]
 
 Until = Literal["end", "rest"]
 
@@ -29,8 +29,8 @@ async def watch(
 
     Ends with the last event of a run that has ended: what was under way when somebody cancelled it comes after that, as
     long as whoever drives it is there. With `rest` also where it waits for people who have not answered yet, or is
-    paused. One that is deleted meanwhile ends with its cancellation, if somebody deleted it by force. A unique prefix
-    of its id will do. Raises UnknownRun, StoreError.
+    paused (`rests`). One that is deleted meanwhile ends with its cancellation, if somebody deleted it by force. A
+    unique prefix of its id will do. Raises UnknownRun, StoreError.
     """
     run_id = (await store.run_row(run_id)).id
     run = Run(run_id) if until == "rest" else None  # folded only where it is asked how it rests
@@ -45,7 +45,7 @@ async def watch(
                     yield recorded
         for recorded in await _kept(store, run_id, max(seen, after)) if ended else ():
             yield recorded
-        if ended or (run is not None and run.status not in ENDED and at_rest(run)):
+        if ended or (run is not None and run.status not in ENDED and await rests(store, run)):
             return
         await changed(store, version)
 
@@ -62,6 +62,20 @@ async def _kept(store: DatabaseStore, run_id: str, seen: int) -> Sequence[Record
     """Of a run that was deleted before anybody saw how it ended: its cancellation, without the reason."""
     kept = [each for each in await store.decisions(run_id) if each.seq > seen and each.body["event"] == "cancelled"]
     return [Recorded(run_id, each.seq, each.at, event_from_json(each.body)) for each in kept]
+
+
+async def rests(store: DatabaseStore, run: Run) -> bool:
+    """Whether somebody has to say something before it goes on. At a moment, or with news from outside, workers go on
+    by themselves with a run that is theirs.
+    """
+    if run.status == "waiting" and by_itself(run) and await store.has_job(run.id):
+        return False
+    return at_rest(run)
+
+
+def by_itself(run: Run) -> bool:
+    """Whether the moment comes by itself for which it waits, and no person has to do anything before."""
+    return run.wakes is not None and not any(call.status in ("held", "doubted") for call in run.calls.values())
 
 
 def at_rest(run: Run) -> bool:

@@ -28,6 +28,7 @@ __all__ = [
     "agent_of",
     "check_model",
     "check_text",
+    "check_wish",
     "default_agent",
     "form_of",
     "joined",
@@ -61,7 +62,7 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     key here. Raises ConfigError for an agent or a model that is not configured and a schema that can't be used,
     StoreError for a text that no store keeps, and what the changes raise.
     """
-    check_text(wanted.text)
+    check_wish(wanted.text)
     config, subject = offline.config, wanted.subject
     agent = agent_of(config, (subject.agent or "").removeprefix("agent:"), "--agent")
     model = wanted.model or agent.model
@@ -78,6 +79,13 @@ async def submit(offline: Offline, wanted: Submission, *changes: Change) -> str:
     job = Job(run_id, subject.tenant, agent.name, in_row(model)[0], wanted.priority, ready, session)
     await offline.store.append(run_id, [queued], lease=None, changes=[*changes, *joining, Enqueue(job)])
     return run_id
+
+
+def check_wish(text: object) -> None:
+    """Raises ConfigError for no text, and what `check_text` does."""
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigError.at("text", "there is none: say what is to be done")
+    check_text(text)
 
 
 def check_text(text: str) -> None:

@@ -42,9 +42,11 @@ from providers import (
     Usage,
     message_to_json,
 )
-from providers.own_errors import cut
+from providers.own_errors import Unsent, cut
 
-__all__ = ["Backend", "Model", "Turn"]
+__all__ = ["LONGEST_PAUSE", "Backend", "Model", "Turn", "unheard"]
+
+LONGEST_PAUSE = 60.0  # seconds, however long a backend asks to be left alone
 
 _COMPLETE: frozenset[Finish] = frozenset({"stop", "tool_calls"})
 _READ = frozenset({"tokens", "input_tokens", "nanos"})  # what reading takes
@@ -52,6 +54,10 @@ _MILLION = 1_000_000
 _NANOS = 1_000_000_000
 
 log = logging.getLogger("toolgate.turn")
+
+
+def unheard(_what: object) -> None:
+    """Nobody wants to know."""
 
 
 def _answered_again(run: Run) -> bool:
@@ -62,7 +68,7 @@ def _answered_again(run: Run) -> bool:
 @value(frozen=True, slots=True)
 class _Attempt:
     """`run` is as it was before it was made; `read` is how many tokens the question has, about. It is the `nth` of its
-    backend.
+    backend, which is left `alone` until a moment by the loop's clock.
     """
 
     run: Run
@@ -73,6 +79,7 @@ class _Attempt:
     reserved: Spend
     bill: Bill
     heard: Heard
+    alone: float = 0.0
     nth: int = 1
 
 
@@ -91,6 +98,7 @@ class Turn:
     """Everything that one question to the model needs. `resolve` says which call a wish means: its `server/tool` path,
     and its arguments where they are not the wish's own.
 
+    `rests` hears for how many seconds the backend is left alone before the next attempt.
     `booking` says which other budgets than the run's count it. A question for a summary is no turn, and makes no calls.
     """
 
@@ -101,6 +109,7 @@ class Turn:
     watch: Callable[[StreamEvent], None]
     booking: Booking | None = None
     purpose: Purpose = "answer"
+    rests: Callable[[float], None] = unheard
 
     async def ask(self, run: Run, number: int, request: Request) -> ProviderError | None:
         """Asks, and records what came of it. Returns how the backend failed, if it did. Raises StoreError."""
@@ -164,7 +173,8 @@ class Turn:
         own = Reserve(run_account(run.id), reserved, run.limits)
         await self.journal.append((asked, *told), (own, *reserves(bill.claims)))
         heard = Heard(time.time_ns() + round(delay * _NANOS))
-        return _Attempt(run, number, request, backend, read, reserved, bill, heard)
+        alone = asyncio.get_running_loop().time() + delay
+        return _Attempt(run, number, request, backend, read, reserved, bill, heard, alone)
 
     def _readable(self, attempt: _Attempt) -> int | None:
         """What a backend may read in all, if it reads several times: nothing more is reserved for that.
@@ -208,8 +218,8 @@ class Turn:
                     event = await self._next(events, late)
                     if isinstance(event, ProviderError):
                         return event
-                    if (unheard := _hear(current.attempt, event)) is not None:
-                        return unheard
+                    if (broken := _hear(current.attempt, event)) is not None:
+                        return broken
                     if isinstance(event, (Retrying, MovedOn)) and not await self._goes_on(current, event, clock):
                         return None
                     self.watch(event)
@@ -248,6 +258,7 @@ class Turn:
         current.over = False
         clock.reschedule(until)
         current.attempt = following or current.attempt
+        self.rests(event.delay if isinstance(event, Retrying) else 0.0)
         return following is not None
 
     async def _again(self, attempt: _Attempt, event: Retrying | MovedOn) -> _Attempt | None:
@@ -279,13 +290,17 @@ class Turn:
         return came if isinstance(came, ProviderError) else None
 
     async def _left(self, current: _Current) -> None:
-        """Nobody waits for the reply any more. What it read, and what was seen of it until then, has been paid for."""
-        attempt, why = current.attempt, "it was stopped before the reply was whole"
+        """Nobody waits for the reply any more. What it read, and what was seen of it until then, has been paid for;
+        nothing, where the backend was still left alone.
+        """
+        attempt = current.attempt
         if current.over:
             return
-        came = ProviderError("timeout", why)
+        came = ProviderError("timeout", "it was stopped before the reply was whole")
+        if asyncio.get_running_loop().time() < attempt.alone and not attempt.heard.anything:
+            came = Unsent("timeout", "whoever drove the run was stopped before")
         cost = failed(attempt.backend, attempt.read, attempt.heard, came, attempt.reserved)
-        told = (attempt.number, "lost", why, True, cost.to_json(), attempt.backend.name)
+        told = (attempt.number, "lost", str(came), True, cost.to_json(), attempt.backend.name)
         event = ModelFailed(*told, purpose=self.purpose)
         await self._settled(attempt, event, cost, came)
 
@@ -312,6 +327,8 @@ class Turn:
             return self._answered(number, came, cost), cost
         cost = failed(backend, attempt.read, attempt.heard, came, attempt.reserved)
         again = came.retryable or bool(then)
+        if again and not then:
+            delay = round(min(came.retry_after or 0.0, LONGEST_PAUSE), 3)
         told = (number, came.kind, str(came), again, cost.to_json(), backend.name, then)
         return ModelFailed(*told, self.purpose, attempt.nth, delay), cost
 

@@ -170,7 +170,7 @@ class Worker:
     async def _drive(self, lease: Lease) -> None:
         run, seen, until = None, 0, None
         try:
-            run = await self._loop.work(lease, self._draining.is_set)
+            run = await self._loop.work(lease, self._draining)
             seen, until = run.seq, run.wakes if run.status == "waiting" else None
             self._told(Outcome(lease.run_id, run))
         except LeaseLost:

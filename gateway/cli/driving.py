@@ -233,8 +233,8 @@ async def _decided(runtime: Runtime, found: Run, waiting: Sequence[Approval]) ->
     await until(runtime.offline.store, moved)
 
 
-def conclude(found: Run, manner: Manner) -> None:
-    """Says how a run ended, or how it goes on, to people: the answer goes to stdout."""
+def conclude(found: Run, manner: Manner, *, theirs: bool = False) -> None:
+    """Says how a run ended, or how it goes on, to people: the answer goes to stdout. `theirs`: the workers drive it."""
     if manner.as_json:
         return
     manner.console.print(f"  {found.id} · {budget_line(found.limits, found.spend)}", style="dim", markup=False)
@@ -247,7 +247,7 @@ def conclude(found: Run, manner: Manner) -> None:
         _tell(found, [], manner)
         held = any(call.status == "held" for call in found.calls.values())
         see = "see what waits: toolgate approvals · " if held else ""
-        manner.say(f"{see}then go on with: toolgate resume {found.id}")
+        manner.say(f"{see}then {'the workers go on' if theirs else f'go on with: toolgate resume {found.id}'}")
     elif found.status == "queued":
         manner.say(f"then go on with: toolgate resume {found.id}")
     elif found.status == "paused":

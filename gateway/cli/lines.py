@@ -223,7 +223,8 @@ def _model_failed(event: ModelFailed, _calls: Calls) -> Line | None:
         goes_on = f"it is asked again{pause}" if event.then == "again" else f"{visible(event.then)} goes on"
         return Line("↻", "yellow", f"{who} failed ({visible(event.kind)}): {goes_on}", visible(event.why))
     if event.kind == "lost":
-        return Line("‖", "yellow", "the model's reply was lost", visible(event.why))
+        lost = "the model's reply was lost" if event.spent else "the model was not asked again yet"
+        return Line("‖", "yellow", lost, visible(event.why))
     return Line("✗", "red", f"the model failed ({visible(event.kind)})", visible(event.why))
 
 

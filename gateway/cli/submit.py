@@ -12,6 +12,7 @@ import click
 from gateway.cli.exits import Exit, ends
 from gateway.cli.options import Caller, as_json, caller, emit, usage_of
 from gateway.cli.run import absolute, interruptible, limits_of
+from gateway.dates import LATEST
 from gateway.job import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
     from gateway.cli.exits import exit_of_run
     from gateway.run import Run
     from gateway.store.waiting import until
+    from gateway.stream import rests
     from gateway.submitting import default_agent, submit
 
     with caller.offline() as offline:
@@ -86,22 +88,22 @@ async def _submit(caller: Caller, wanted: "Submission", agent: str | None, *, wa
         found: list[Run] = []
         ahead = ""
 
-        async def rests() -> bool:
+        async def let_go() -> bool:
             nonlocal ahead
             status = (await offline.store.run_row(run_id)).status
             if status == "queued":
                 ahead = await _told_ahead(offline, run_id, ahead)
             if status in ("queued", "running"):
                 return False
-            found.append(await offline.run(run_id))
-            return True
+            found.append(run := await offline.run(run_id))
+            return await rests(offline.store, run)
 
         try:
-            await until(offline.store, rests)
+            await until(offline.store, let_go)
         except asyncio.CancelledError:
             click.echo(f"the run goes on without this; watch it with: toolgate runs watch {run_id}", err=True)
             return Exit.INTERRUPTED
-    run = found[0]
+    run = found[-1]
     said = {"run": run_id, "status": run.status, "output": run.output, "cause": run.cause}
     emit(said) if as_json else click.echo(run.output or f"{run.status}: {run.cause}", err=not run.output)
     return exit_of_run(run)
@@ -133,5 +135,8 @@ def _when(moment: str | None, delay: str | None) -> tuple[int, int]:
             return 0, round(float(str(duration(delay))) * 1000)
     if moment:
         with usage_of("--at"):
-            return round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000), 0
+            ready = round(datetime.fromisoformat(moment).astimezone(UTC).timestamp() * 1000)
+        if ready >= LATEST:
+            raise click.UsageError("--at is later than all that can be told")
+        return ready, 0
     return 0, 0

@@ -279,7 +279,6 @@ class Store(Protocol):
 
     async def line(self, run_id: str) -> Line | None:
         """Where a run stands in its session; None for one that has none."""
-        ...
 
     async def spend(self, account: str) -> Spend:
         """What is spent and reserved."""
@@ -291,7 +290,6 @@ class Store(Protocol):
 
     async def spend_since(self, first: str) -> Spend:
         """What is spent and reserved in this account and in all slices of time after it."""
-        ...
 
     async def acquire(self, run_id: str, owner: str, seconds: float, gone: str | None = None) -> Lease | None:
         """The right to drive a run, if nobody else has it; `gone` is an owner known to be dead. Raises UnknownRun."""
@@ -385,16 +383,15 @@ class Store(Protocol):
 
     async def task(self, task_id: str) -> Task:
         """Raises UnknownTask."""
-        ...
 
     async def expire(self) -> int:
         """Answers each question that nobody answered in time with `expired`, says how many, settles as in `gone`."""
-        ...
 
     async def is_settled(self, run_id: str) -> bool:
         """Whether nothing more comes of a run that has ended: nobody is at anything, and what was lost is on record."""
-        ...
+
+    async def stopped(self) -> frozenset[str]:
+        """The runs that somebody else has ended than who drives them: he has still to let go, or he is gone."""
 
     async def version(self) -> int:
         """A number that changes when any process has written: cheap to poll."""
-        ...

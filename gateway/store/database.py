@@ -257,6 +257,9 @@ class DatabaseStore(ABC):
             return True
         return await self._write(lambda db: gone.is_settled(db, run_id, self._now()))
 
+    async def stopped(self) -> frozenset[str]:
+        return frozenset(row[0] for row in await self._rows(gone.STOPPED))
+
     async def add_key(self, key: ApiKey) -> None:
         """Keeps an API key. Raises Conflict for an id that is taken."""
         await self._write(lambda db: key_tx.add_key(db, key))

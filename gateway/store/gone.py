@@ -21,8 +21,9 @@ from gateway.store.legible import readable
 from gateway.store.transactions import Append, Bid, acquire, append, release
 from gateway.transitions import after
 
-__all__ = ["UNSETTLED", "Left", "bereft", "is_settled", "settle", "stop", "sweep"]
+__all__ = ["STOPPED", "UNSETTLED", "Left", "bereft", "is_settled", "settle", "stop", "sweep"]
 
+STOPPED = "SELECT run_id FROM unsettled"
 UNSETTLED = "SELECT 1 FROM unsettled WHERE run_id = ?"
 _LEFT = (
     "SELECT runs.id, runs.owner, runs.lease_until, runs.driver, unsettled.noticed FROM unsettled"

@@ -13,6 +13,7 @@ when one is opened.
     gate        Toolgate: runs, calls; for whom
     endings     how a run comes out of it: a result, or an error that carries the run
     underway    what is driven in a gate: its end stops it first
+    onlooker    a program's watcher: what goes wrong in it breaks no run
     people      what people say: to runs, to questions; sessions
     wishes      what a program wants of a run, in its own words
 

@@ -4,12 +4,14 @@ A run that waits or is paused is an error here, though it is a value everywhere 
 `result.output` must not go on with an empty one. Nothing is lost with the error: it has the run, and takes it up again.
 
 * RunStopped           it did not come to its end
-  - RunWaiting         people must answer first, or another run of its session must end
+  - RunWaiting         people must answer first, or another run of its session must end, or a moment must come
   - RunPaused          a budget is spent, or somebody stopped it
   - RunFailed          it has ended: the model, or its backend, could not go on
   - RunCancelled       it has ended: somebody wanted that
 """
 
+import contextlib
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,8 @@ __all__ = ["Result", "RunCancelled", "RunFailed", "RunPaused", "RunStopped", "Ru
 @dataclass(frozen=True, slots=True)
 class Result:
     """A run that succeeded: its answer, and what it took. `spend` and `limits` count in `gateway.budget.Spend`'s units
-    (tokens, 10^-9 dollars, milliseconds). `messages` are `providers.Message`s as JSON.
+    (tokens, 10^-9 dollars, milliseconds). `messages` are `providers.Message`s as JSON. `value` is what the JSON of
+    `output` says, where it had to fit a schema; else None.
     """
 
     run_id: str
@@ -37,6 +40,7 @@ class Result:
     limits: "Limits"
     session: str = ""
     messages: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    value: Any = None
 
 
 Resume = Callable[[], Awaitable[Result]]
@@ -60,8 +64,9 @@ class RunStopped(ToolgateError):
 
 
 class RunWaiting(RunStopped):
-    """People must answer first. `approvals` are the open questions; there are none where a call is in doubt, or where
-    another run of the same session comes first: the text says which.
+    """People must answer first. `approvals` are the open questions; there are none where a call is in doubt, where
+    another run of the same session comes first, or where it waits for a moment (`run.wakes`, in milliseconds since
+    1970) or for news until then: the text says which.
     """
 
     approvals: "tuple[Approval, ...]"
@@ -85,7 +90,14 @@ class RunCancelled(RunStopped):
 
 def result_of(run: "Run") -> Result:
     """Of a run that succeeded."""
-    return Result(run.id, run.output, run.model, run.spend, run.limits, run.session, run.messages)
+    return Result(run.id, run.output, run.model, run.spend, run.limits, run.session, run.messages, _value(run))
+
+
+def _value(run: "Run") -> Any:
+    """None also for what is no JSON: a run that was taken in from a file may have ended in anything."""
+    with contextlib.suppress(ValueError):
+        return None if run.output_schema is None else json.loads(run.output)
+    return None
 
 
 def stopped(run: "Run", resume: Resume, approvals: "Sequence[Approval]", ahead: str | None) -> RunStopped:
@@ -101,6 +113,15 @@ def stopped(run: "Run", resume: Resume, approvals: "Sequence[Approval]", ahead: 
     return RunWaiting(f"run `{run.id}` waits: {_awaited(run, approvals, ahead)}; then {on}", run, resume, approvals)
 
 
+def _slept(run: "Run", wakes: int) -> str:
+    from gateway.dates import dated
+    from gateway.visible import visible
+
+    news = ", ".join(f"`{visible(call.news)}`" for call in run.calls.values() if call.status == "asleep" and call.news)
+    until = f"until {dated(wakes).isoformat(timespec='seconds')}"
+    return f"for news ({news}), {until} at most" if news else until
+
+
 def _awaited(run: "Run", approvals: "Sequence[Approval]", ahead: str | None) -> str:
     if ahead is not None:
         return f"run `{ahead}` of the session `{run.session}` comes first"
@@ -108,5 +129,6 @@ def _awaited(run: "Run", approvals: "Sequence[Approval]", ahead: str | None) -> 
     doubted = ", ".join(f"`{call.key}`" for call in run.calls.values() if call.status == "doubted")
     told = [f"people must answer {asked}"] if asked else []
     told += [f"somebody must say what became of {doubted}"] if doubted else []
+    told += [_slept(run, run.wakes)] if run.wakes is not None else []
     last = "for somebody who drives it" if run.status == "queued" else "for what its user says next"
     return " and ".join(told) or last

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from gateway.errors import ConfigError, StoreError, ToolgateError
 from gateway.shielded import shielded
 from gateway.toolgate.endings import Result, RunStopped, result_of, stopped
+from gateway.toolgate.onlooker import Onlooker
 from gateway.toolgate.people import Approvals, Runs, Sessions
 from gateway.toolgate.underway import Underway
-from gateway.toolgate.wishes import Budget, check_priority, limits_of, subject_of
+from gateway.toolgate.wishes import Budget, check_priority, limits_of, moment_of, subject_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,9 +95,10 @@ class Toolgate:
 
         `budget` is in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`. With a `session`, it begins with what
         the last run of it has left. With an `output_schema` (JSON Schema; by itself, its agent's counts), `output` is
-        JSON that fits it. Raises RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the run),
-        ConfigError, StoreError, LeaseLost; what breaks when there is a run has its `run_id`. Cancelled, it leaves the
-        run to be resumed; where the gate is closed meanwhile, that is RunPaused.
+        JSON that fits it, and `value` what that says. What a `watcher` raises is logged, and the run goes on. Raises
+        RunWaiting, RunPaused, RunFailed, RunCancelled (each a RunStopped, with the run), ConfigError, StoreError,
+        LeaseLost; what breaks when there is a run has its `run_id`. Cancelled, it leaves the run to be resumed; where
+        the gate is closed meanwhile, that is RunPaused.
         """
         from gateway.clients import new_run_id
         from gateway.session import Dialogue
@@ -135,7 +137,7 @@ class Toolgate:
         from gateway.submitting import Submission, submit
 
         check_priority(priority)
-        limits, ready = limits_of(budget) or Limits(), 0 if at is None else round(at.timestamp() * 1000)
+        limits, ready = limits_of(budget) or Limits(), moment_of(at)
         wanted = Submission(text, self._through(agent), model, limits, priority, ready)
         return await submit(self._runtime.offline, replace(wanted, session=session, output_schema=output_schema))
 
@@ -147,16 +149,18 @@ class Toolgate:
     async def resume(self, run_id: str, *, budget: Budget | None = None, watcher: "Watcher | None" = None) -> Result:
         """Goes on with a run that waits, is paused, or has lost whoever drove it; with a `budget`, under new limits.
 
-        One that has succeeded gives its result again. Raises as `run` does, and UnknownRun; StoreError for a gate that
-        is closed.
+        One that has succeeded gives its result again, whatever the budget. Raises as `run` does, and UnknownRun;
+        StoreError for a gate that is closed.
         """
+        from gateway.transitions import ENDED
+
         if self._underway.is_ended:
             how = f'`await gate.resume("{run_id}")` within another, or `resume_sync("{run_id}")` without an event loop'
             raise StoreError(f"the gate of run `{run_id}` is closed: go on by {how}")
         offline = self._runtime.offline
         run = await self.runs.get(run_id)
         limits = limits_of(budget)
-        if limits is not None:
+        if limits is not None and run.status not in ENDED:
             await offline.raise_limits(run.id, limits, self._subject.user)
         await offline.resume(run.id, self._subject.user)
         with self._seeing_to(run.id):
@@ -190,7 +194,7 @@ class Toolgate:
             return await self._runtime.offline.run(run_id)
         try:
             with self._underway.driving():
-                return await self._runtime.drive(run_id, watcher)
+                return await self._runtime.drive(run_id, None if watcher is None else Onlooker(watcher))
         except asyncio.CancelledError:
             offline, stopped = self._runtime.offline, self._underway.is_stopped()
             await shielded(offline.interrupted(run_id))
@@ -254,7 +258,7 @@ def _on(run_id: str) -> str:
 
 def run_sync(text: str, place: "str | Path | Config | None" = None, **wish: Any) -> Result:
     """`Toolgate.run()` for a program without an event loop: opens a gate, lets it work, closes it. What it raises, it
-    raises as `run` does; `resume_sync` goes on.
+    raises as `run` does; `resume_sync` goes on. Raises ConfigError within an event loop.
     """
     return _at_once(place, lambda gate: gate.run(text, **wish))
 
@@ -265,6 +269,11 @@ def resume_sync(run_id: str, place: "str | Path | Config | None" = None, **wish:
 
 
 def _at_once(place: "str | Path | Config | None", act: Callable[[Toolgate], Awaitable[Result]]) -> Result:
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        how = "`async with Toolgate.open(...) as gate`, and `await gate.run(...)` or `await gate.resume(...)`"
+        raise ConfigError.at("run_sync, resume_sync", f"an event loop is running in this thread: {how}")
+
     async def work() -> Result:
         async with Toolgate.open(place) as gate:
             return await act(gate)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gateway.errors import StoreError, UnknownApproval, UnknownRun, Unreadable
-from gateway.toolgate.wishes import Budget, check_priority, check_until, limits_of, subject_of
+from gateway.toolgate.wishes import Budget, check_priority, check_status, check_until, limits_of, subject_of
 
 if TYPE_CHECKING:
     from gateway.approval import Approval, Said
@@ -64,9 +64,12 @@ class Runs:
         agent: str | None = None,
         before: str | None = None,
     ) -> "Sequence[RunRow]":
-        """The newest first, of those of which this is so. `before` is the last run of the page before this one."""
+        """The newest first, of those of which this is so. `before` is the last run of the page before this one.
+        Raises ConfigError for a status that there is not.
+        """
         from gateway.store.wanted import Wanted
 
+        check_status(status)
         if not self._of_all and user not in (None, self._by.user):
             return []
         tenant, user = (None, user) if self._of_all else (self._by.tenant, self._by.user)

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, get_args
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gateway.budget import Limits
     from gateway.call import Subject
 
-__all__ = ["Budget", "check_priority", "check_until", "limits_of", "subject_of"]
+__all__ = ["Budget", "check_priority", "check_status", "check_until", "limits_of", "moment_of", "subject_of"]
 
 Budget = Mapping[str, str | int | float]  # in the words of budgets.toml: `{"usd": 1, "tokens": "20k"}`
 
@@ -28,6 +30,30 @@ def check_priority(priority: int) -> None:
 
     if type(priority) is not int or not LOWEST <= priority <= HIGHEST:
         raise ConfigError.at("priority", f"{priority} is not between {LOWEST} and {HIGHEST}, or no whole number")
+
+
+def moment_of(at: "datetime | None") -> int:
+    """Milliseconds since 1970; 0 for none. Raises ConfigError for what is no time, or none that comes."""
+    from datetime import datetime
+
+    from gateway.dates import LATEST
+
+    if at is None:
+        return 0
+    if not isinstance(at, datetime):
+        raise ConfigError.at("at", f"{at!r} is no `datetime`")
+    moment = round(at.timestamp() * 1000)
+    if moment >= LATEST:
+        raise ConfigError.at("at", f"{at.isoformat()} is later than all that can be told")
+    return moment
+
+
+def check_status(status: str | None) -> None:
+    """Raises ConfigError for what no run is; None is any."""
+    from gateway.transitions import Status
+
+    if status is not None and status not in get_args(Status):
+        raise ConfigError.at("status", f"`{status}` is none of {', '.join(get_args(Status))}")
 
 
 def check_until(until: str) -> None:

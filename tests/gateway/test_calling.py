@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway import deferring
+from gateway import calling, deferring
 from gateway.budget import Limits, Spend
 from gateway.call import Call, InDoubt, Outcome, Unsent
 from gateway.calling import seconds_left
@@ -18,8 +18,9 @@ from gateway.events import Admitted, Returned
 from gateway.later import Deferred
 from gateway.parties import CallSettings
 from gateway.run import Run
+from gateway.store.waiting import until
 from gateway.upstream import Upstreams
-from tests.fixtures.parts import ANN, RULES, Replies, Stage, arrivals, calls, opened, says, tally
+from tests.fixtures.parts import ANN, PATIENCE, RULES, Replies, Stage, arrivals, calls, opened, says, tally
 
 DONE = says("Done.")
 FREE = RULES.replace(" ask, ", " allow, ")
@@ -192,6 +193,35 @@ def test_a_run_whose_time_is_over_makes_no_further_attempt(tmp_path: Path) -> No
 
     lost = [InDoubt("lost")] * 9
     on_stage(tmp_path, scenario, ToolWord(retries=9), around_upstream=lambda servers: Slow(servers, lost))
+
+
+async def deferred(stage: Stage) -> bool:
+    return "deferred" in await stage.story()
+
+
+def test_a_worker_whose_time_is_over_waits_for_no_moment_and_the_next_one_waits_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deferring, "pause", lambda _attempt: 3600.0)
+    monkeypatch.setattr(calling, "LONGEST_PAUSE", 3600.0)
+
+    async def scenario(stage: Stage) -> None:
+        over, model = asyncio.Event(), Replies(calls(("desk__send", {"word": "a"})), DONE)
+        lease = await stage.files.acquire(await stage.queued(), "worker", 60.0)
+        assert lease is not None
+        working = asyncio.create_task(stage.loop(model).work(lease, over))
+        async with asyncio.timeout(PATIENCE):
+            assert await until(stage.files, lambda: deferred(stage))
+            over.set()
+            run = await working
+        assert run.status == "running"
+        assert await attempts(stage) == [1]
+        monkeypatch.setattr(calling, "LONGEST_PAUSE", 0.0)
+        await stage.files.release(lease)
+        assert (await stage.drive("run-1", model)).status == "succeeded"
+        assert await attempts(stage) == [1, 2]
+
+    on_stage(tmp_path, scenario, ToolWord(retries=2), DOWN)
 
 
 def test_a_client_waits_for_a_server_that_is_away_and_for_nothing_else(tmp_path: Path) -> None:

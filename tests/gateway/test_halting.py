@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from gateway import halting
-from gateway.call import InDoubt, outcome_from_json
+from gateway.call import Answered, InDoubt, outcome_from_json
+from gateway.clients import ClientRun
 from gateway.errors import IllegalEvent, StoreError
-from gateway.events import Cancelled, Event, ModelFailed, Paused, Queued, Resumed, Returned
-from gateway.halting import Lookout, halts, side_by_side
+from gateway.events import Cancelled, Denied, Event, ModelFailed, Paused, Queued, Resumed, Returned
+from gateway.halting import Leaving, Lookout, halts, side_by_side
 from gateway.store.sqlite import SqliteStore
 from gateway.upstream import ServerSpec, Stdio
 from providers import Request, StreamEvent, TextDelta
-from tests.fixtures.parts import PATIENCE, Replies, Stage, calls, gate, opened, says, tally
+from tests.fixtures.parts import ANN, PATIENCE, Replies, Stage, calls, gate, opened, says, tally
 from tests.fixtures.parts import arrivals as arrived
 from tests.fixtures.served import WAITING, heard
 from tests.fixtures.stores import place_in, store_at
@@ -293,6 +294,140 @@ def test_one_looks_out_for_all_that_are_driven_and_goes_with_the_last(
         assert whole == [("r-1", False), ("r-2", False)] * 2
         assert looking() == 0
         store.close()
+
+    asyncio.run(scenario())
+
+
+# ---- calls of clients
+
+
+ENOUGH = Cancelled("user:bob", "that is enough")
+STOPPED = InDoubt("user:bob has stopped the run before the answer came: that is enough")
+
+
+async def stopped(stage: Stage, client: ClientRun) -> None:
+    """Somebody ends its run, in another process."""
+    other = store_at(place_in(stage.folder))
+    try:
+        await other.stop(client.run_id, ENOUGH)
+    finally:
+        other.close()
+
+
+def test_a_call_of_a_client_whose_run_is_ended_is_left_and_its_outcome_is_in_doubt(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with opened(tmp_path, tally(tmp_path)) as stage, gate() as held:
+            client = await stage.clients().open(ANN, "x")
+            first = client.run_id
+            calling = [asyncio.create_task(client.call("desk/hold", {"port": held.port})) for _ in range(2)]
+            await held.arrived(2)
+            await stopped(stage, client)
+            async with asyncio.timeout(PATIENCE):  # though the server has not answered
+                told = await asyncio.gather(*calling)
+            assert [outcome_from_json(each.outcome) for each in told if isinstance(each, Returned)] == [STOPPED] * 2
+            returned = [outcome_from_json(e.outcome) for e in await stage.events(first) if isinstance(e, Returned)]
+            assert [type(outcome) for outcome in returned] == [InDoubt, InDoubt]
+            await client.close()  # nothing is wrong with that
+            rows = await stage.files.run_rows()
+            assert [(row.id, row.status, row.owner) for row in rows] == [(first, "cancelled", None)]
+
+    asyncio.run(scenario())
+
+
+def test_the_server_of_a_client_s_call_is_told_too(tmp_path: Path) -> None:
+    began, cancelled = pipes = tmp_path / "began", tmp_path / "cancelled"
+    for pipe in pipes:
+        os.mkfifo(pipe)
+
+    async def scenario() -> None:
+        slow = ServerSpec("slow", Stdio(WAITING["command"], tuple(WAITING["args"])), trusted=True, era="legacy")
+        async with opened(tmp_path, slow) as stage:
+            client = await stage.clients().open(ANN, "x")
+            wish = {"began": str(began), "cancelled": str(cancelled)}
+            calling = asyncio.create_task(client.call("slow/wait", wish))
+            assert await asyncio.to_thread(heard, began)
+            await stopped(stage, client)
+            assert await asyncio.to_thread(heard, cancelled)
+            await calling
+            refused = await client.call("slow/wait", wish)
+            assert isinstance(refused, Denied)
+            assert "user:bob has stopped it: that is enough" in refused.why
+            await client.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_that_comes_after_the_end_of_its_run_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "EVERY", 3600.0)  # it comes before anybody looks
+
+    async def scenario() -> None:
+        async with opened(tmp_path, tally(tmp_path)) as stage, gate() as held:
+            client = await stage.clients().open(ANN, "x")
+            calling = asyncio.create_task(client.call("desk/hold", {"port": held.port}))
+            await held.arrived()
+            await stopped(stage, client)
+            held.open.set()
+            answered = await calling
+            assert isinstance(answered, Returned)
+            assert isinstance(outcome_from_json(answered.outcome), Answered)
+            await client.close()
+            assert (await stage.files.run_row(client.run_id)).owner is None
+
+    asyncio.run(scenario())
+
+
+class Ended:
+    """A store in which these runs were ended; it counts who asks."""
+
+    def __init__(self, *runs: str) -> None:
+        self.runs, self.asked = frozenset(runs), asyncio.Semaphore(0)
+
+    async def stopped(self) -> frozenset[str]:
+        self.asked.release()
+        return self.runs
+
+
+def test_a_call_that_its_client_calls_off_as_well_is_called_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halting, "EVERY", 0.0)
+
+    async def scenario() -> None:
+        leaving, store, left = Leaving(), Ended("r-1"), list[bool]()
+
+        async def call(run_id: str) -> None:
+            task = leaving.begin(run_id, store)  # type: ignore[arg-type] # all that is asked of it
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                left.append(leaving.end(task))
+                raise
+
+        tasks = [asyncio.create_task(call(run_id)) for run_id in ("r-1", "r-2")]
+        await store.asked.acquire()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert left == [False, False]
+
+    asyncio.run(scenario())
+
+
+def test_nobody_asks_the_store_when_no_call_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halting, "EVERY", 0.0)
+
+    async def scenario() -> None:
+        leaving, store = Leaving(), Ended()
+        task = leaving.begin("r-1", store)  # type: ignore[arg-type] # all that is asked of it
+        await store.asked.acquire()
+        assert not leaving.end(task)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        while not store.asked.locked():  # one may have been under way
+            await store.asked.acquire()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert store.asked.locked()
 
     asyncio.run(scenario())
 

@@ -19,8 +19,9 @@ from gateway.inquiring import MOST_INQUIRIES
 from gateway.later import Deferred
 from gateway.parties import CallSettings
 from gateway.policy.answers import answers, compile_answer
+from gateway.store.waiting import until
 from gateway.upstream import Upstreams
-from tests.fixtures.parts import RULES, Replies, Stage, arrivals, calls, opened, says, tally
+from tests.fixtures.parts import PATIENCE, RULES, Replies, Stage, arrivals, calls, opened, says, tally
 
 FREE = RULES.replace(" ask, ", " allow, ")
 DONE = says("Done.")
@@ -220,6 +221,27 @@ def test_it_is_asked_after_a_while_and_that_is_on_record(tmp_path: Path) -> None
         assert deferred.key == "t1/call/1"
 
     on_stage(tmp_path, scenario, {"found": True}, inquiry(after=0.05))
+
+
+async def deferred(stage: Stage) -> bool:
+    return "deferred" in await stage.story()
+
+
+def test_a_worker_whose_time_is_over_does_not_wait_to_ask(tmp_path: Path) -> None:
+    async def scenario(stage: Stage, lossy: Lossy) -> None:
+        over, model = asyncio.Event(), Replies(SEND, DONE)
+        lease = await stage.files.acquire(await stage.queued(), "worker", 60.0)
+        assert lease is not None
+        working = asyncio.create_task(stage.loop(model).work(lease, over))
+        async with asyncio.timeout(PATIENCE):
+            assert await until(stage.files, lambda: deferred(stage))
+            over.set()
+            run = await working
+        assert (run.status, lossy.asked) == ("running", [])
+        assert [call.status for call in run.calls.values()] == ["in_doubt"]  # as before: the next one sees to it
+        assert "doubted" not in await stage.story()
+
+    on_stage(tmp_path, scenario, {"found": True}, inquiry(after=3600.0))
 
 
 class Dying(BaseException):

@@ -10,7 +10,9 @@ import pytest
 from gateway import stream
 from gateway.errors import UnknownRun
 from gateway.events import Cancelled, Event, Recorded, Resumed, Succeeded, Waited, event_name
-from gateway.store import waiting
+from gateway.job import Job
+from gateway.later import Slept, Woke
+from gateway.store import Enqueue, waiting
 from gateway.store.database import DatabaseStore
 from gateway.store.lease import owner_name
 from gateway.store.removal import RemovalBook
@@ -88,6 +90,40 @@ def test_a_run_that_has_its_answer_does_not_rest(store: DatabaseStore) -> None:
             if recorded.seq == 7:
                 await add(store, Resumed("people answered"), *made(1), *said(2, "Done."), Succeeded("Done."))
         assert seqs == [7, 8, 9, 10, 11, 12, 13]
+
+    play(scenario())
+
+
+FAR = 4_000_000_000_000  # a moment that does not come in a test
+SLEEPS = (QUEUED, STARTED, *wanted(1, "wait_for"), Slept("t1/call/1", FAR), Waited("timer", until=FAR))
+
+
+@pytest.mark.parametrize("workers", [False, True])
+def test_a_run_that_workers_go_on_with_at_its_moment_does_not_rest(
+    store: DatabaseStore, workers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = [Enqueue(Job("r-1", "acme", "agent:a", "demo"))] if workers else []
+
+    async def scenario() -> None:
+        await store.append("r-1", [QUEUED], lease=None, changes=job)
+        await add(store, *SLEEPS[1:])
+
+        async def comes(*_: Any) -> None:  # when all that was there is told
+            await add(store, Resumed("its time has come"), Woke("t1/call/1"), *said(2, "Done."), Succeeded("Done."))
+
+        monkeypatch.setattr(stream, "changed", comes)
+        first = list(range(1, len(SLEEPS) + 1))
+        assert await seen(store, until="rest") == [*first, *range(7, 12)] if workers else first
+
+    play(scenario())
+
+
+def test_a_run_that_waits_for_people_too_rests_all_the_same(store: DatabaseStore) -> None:
+    async def scenario() -> None:
+        await store.append("r-1", [QUEUED], lease=None, changes=[Enqueue(Job("r-1", "acme", "agent:a", "demo"))])
+        more = (*wanted(1, "shop/refund", "wait_for"), held(1), Slept("t1/call/2", FAR), Waited("approval"))
+        await add(store, STARTED, *more)
+        assert len(await seen(store, until="rest")) == 2 + len(more)
 
     play(scenario())
 

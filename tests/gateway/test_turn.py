@@ -17,7 +17,7 @@ from gateway.store import Lease, Store, run_account
 from gateway.store.sqlite import SqliteStore
 from gateway.telemetry import Recorder
 from gateway.tracing import Tracing
-from gateway.turn import Backend, Model, Turn
+from gateway.turn import LONGEST_PAUSE, Backend, Model, Turn
 from providers import (
     Deadlines,
     Finished,
@@ -170,6 +170,11 @@ KINDS = [
 ]
 
 
+def test_no_backend_is_left_alone_for_longer_than_a_while_whatever_it_asks_for(tmp_path: Path) -> None:
+    last: Any = asking(tmp_path, Silent(ProviderError("overloaded", "no", retry_after=1e300))).last
+    assert last.delay == LONGEST_PAUSE
+
+
 class Silent:
     """Fails before it says anything."""
 
@@ -187,7 +192,8 @@ def test_a_backend_that_refuses_is_recorded_by_kind_and_costs_a_turn_and_no_toke
     tmp_path: Path, kind: Any, retryable: bool
 ) -> None:
     asked = asking(tmp_path, Silent(ProviderError(kind, "no", retry_after=3.0)))
-    assert asked.last == ModelFailed(1, kind, "no", retryable, {"turns": 1, "model_calls": 1})
+    delay = 3.0 if retryable else 0.0  # whoever asks again knows it, also where another process does
+    assert asked.last == ModelFailed(1, kind, "no", retryable, {"turns": 1, "model_calls": 1}, delay=delay)
     assert asked.account == Spend(turns=1, model_calls=1)
     assert asked.error is not None
     assert asked.error.retry_after == 3.0

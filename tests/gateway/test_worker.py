@@ -3,14 +3,17 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import turn
 from gateway import worker as module
+from gateway.backend import Model
+from gateway.budget import Price
 from gateway.engine import Hands
 from gateway.engine.embedded import Embedded
 from gateway.errors import ConfigError, NotItsTurn, Unreadable
@@ -23,6 +26,8 @@ from gateway.store import Enqueue
 from gateway.store.lease import owner_name
 from gateway.store.waiting import until
 from gateway.worker import CALM, GAP, Calm, Outcome, Terms, Worker
+from providers import ProviderError, Request, StreamEvent
+from providers.retrying import Patience, Persistent
 from tests.fixtures.parts import (
     BOB,
     PATIENCE,
@@ -121,6 +126,51 @@ async def test_a_run_that_waits_takes_nobody_s_place_and_goes_on_when_people_hav
         await stage.approving.decide(BOB, asked.id, "approved", "")
         assert statuses(await work(stage, loop)) == {"r-1": "succeeded"}
         assert len(arrivals(folder, "send")) == 1
+
+
+class Busy(Replies):
+    """It wants to be left alone, and says so the first time."""
+
+    def __init__(self, *turns: Any) -> None:
+        super().__init__(*turns)
+        self.failed = 0
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        if not self.failed:
+            self.failed += 1
+            raise ProviderError("rate_limit", "too many requests", retry_after=100.0)
+        async for event in super().stream(request):
+            yield event
+
+
+@pytest.mark.parametrize("asks_again", [False, True])
+@awaited
+async def test_a_worker_that_is_to_stop_does_not_sit_out_the_time_for_which_a_model_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks_again: bool
+) -> None:
+    """`asks_again`: it is the backend itself that would, and has said so; else it is the run."""
+    monkeypatch.setattr(turn, "LONGEST_PAUSE", 100.0)
+    async with opened(tmp_path, tally(tmp_path)) as stage:
+        await submit(stage, "run-1")
+        busy = Busy(says("Done."))
+        model = Model(Persistent(busy, Patience(longest=100.0)) if asks_again else busy, "tiny", Price(1000, 2000))
+        worker = Worker(stage.store, stage.loop(model), Terms(grace=3600.0))
+        async with working(worker) as task:
+            waits = ["model_failed", "model_asked"] if asks_again else ["model_failed"]
+            await until(stage.files, lambda: came(stage, waits))
+            worker.stop()
+            await task
+        row, run = await stage.files.run_row("run-1"), await stage.run()
+        assert (row.status, row.owner, run.asked) == ("running", None, None)
+        assert 0 < run.left_alone(stage.store.now()) <= 101  # whoever is next waits for the rest of it
+        books = await stage.books()
+        assert (books.turns, books.tokens, books.model_calls) == (1, 0, 1)  # nothing was sent since
+        monkeypatch.setattr("gateway.loop.backoff", lambda _attempt, _left: 0.0)
+        assert statuses(await work(stage, stage.loop(model))) == {"run-1": "succeeded"}
+
+
+async def came(stage: Stage, last: list[str]) -> bool:
+    return (await stage.story())[-len(last) :] == last
 
 
 class AnsweredAtOnce:

@@ -59,5 +59,5 @@ async def _watch(offline: "Offline", run_id: str, after: int, until: "Until", *,
         found = await offline.run(row.id)
     except UnknownRun:
         raise Stop(Exit.ERROR, f"run {visible(row.id)} was deleted") from None
-    conclude(found, manner)
+    conclude(found, manner, theirs=await offline.store.has_job(row.id))
     return exit_of_run(found)

@@ -133,6 +133,8 @@ READS = [
         "↻ the model failed (server): it is asked again in 1.2 s | ",
     ),
     (ModelFailed(1, "server", "", True, then="again"), "↻ the model failed (server): it is asked again | "),
+    (ModelFailed(1, "lost", "cut", True, {"tokens": 20}), "‖ the model's reply was lost | cut"),
+    (ModelFailed(1, "lost", "it was stopped", True), "‖ the model was not asked again yet | it was stopped"),
     (Paused("budget", "spent", "tokens"), "‖ paused (budget) | spent"),
     (Resumed("people answered"), "▸ resumed | people answered"),
     (Resumed("it was resumed"), "▸ resumed | "),

@@ -66,6 +66,7 @@ def test_the_higher_priority_is_first(bare: Path, toolgate: Command) -> None:
         (("--agent", "nobody"), 2, "there is no agent `nobody`"),
         (("--model", "nothing"), 2, "there is no model `nothing`"),
         (("--at", "noon"), 2, "noon"),
+        (("--at", "9999-12-24T18:00"), 2, "later than all that can be told"),
         (("--in", "5"), 2, "write a time with its unit"),
         (("--in", "5m", "--at", "2999-12-24"), 2, "both say when"),
         (("--priority", "101"), 2, "101"),
@@ -123,6 +124,20 @@ def test_who_waits_has_the_answer_and_the_json_of_what_is_said_stays_as_it_is(
         said = json.loads(shown.screen.partition("\n")[2])
     queued = toolgate("submit", "count the bells", "--json").json
     golden("cli_submit", {"submit": queued, "submit --wait": said, "worker": worked})
+
+
+def test_who_waits_does_so_until_the_moment_at_which_workers_go_on(
+    bare: Path, toolgate: Command, terminal: Callable[..., Terminal]
+) -> None:
+    (bare / "steps.yaml").write_text("steps:\n  - call: {tool: wait_for, args: {seconds: 1}}\n  - say: Slept.\n")
+    config = bare / "toolgate.toml"
+    config.write_text(f"{config.read_text()}\nmay_wait = true\n")
+    with terminal("submit", "wait a moment", "--wait", "--model", "scripted:steps.yaml") as shown:
+        shown.until("waiting for r-")
+        while toolgate("runs", "list", "--json").json[0]["status"] != "succeeded":
+            toolgate("worker", "--until-idle")
+        shown.until("Slept.")
+        assert shown.process.wait(PATIENCE) == 0
 
 
 def test_who_waits_for_a_run_that_comes_after_one_without_a_worker_is_told_so(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.later import Slept
 from gateway.run import Run
 from gateway.toolgate import Result, RunCancelled, RunFailed, RunPaused, RunStopped, RunWaiting
 from gateway.toolgate.endings import result_of, stopped
@@ -13,6 +14,12 @@ from tests.builders import QUEUED, STARTED, an_approval, doubted, folded, held, 
 WAITS = replace(folded(QUEUED, STARTED, *wanted(1, "shop/refund"), held(1)), status="waiting")
 DOUBTS = replace(
     folded(QUEUED, STARTED, *wanted(1, "shop/refund"), made(1)[0], doubted(1)), status="waiting"
+)  # fmt: skip
+SLEEPS = replace(
+    folded(QUEUED, STARTED, *wanted(1, "wait_for"), Slept("t1/call/1", 1_700_000_000_000)), status="waiting"
+)  # fmt: skip
+HEARKENS = replace(
+    folded(QUEUED, STARTED, *wanted(1, "wait_for"), Slept("t1/call/1", 1_700_000_000_000, "paid")), status="waiting"
 )  # fmt: skip
 ON = 'go on with `await gate.resume("r-1")`'
 
@@ -29,6 +36,12 @@ async def never() -> Result:
         (replace(WAITS, status="paused", cause="it is spent"), RunPaused, f"run `r-1` is paused: it is spent; {ON}"),
         (WAITS, RunWaiting, f"run `r-1` waits: people must answer `A-1` about `shop/refund`; then {ON}"),
         (DOUBTS, RunWaiting, f"run `r-1` waits: somebody must say what became of `t1/call/1`; then {ON}"),
+        (SLEEPS, RunWaiting, f"run `r-1` waits: until 2023-11-14T22:13:20+00:00; then {ON}"),
+        (
+            HEARKENS,
+            RunWaiting,
+            f"run `r-1` waits: for news (`paid`), until 2023-11-14T22:13:20+00:00 at most; then {ON}",
+        ),
         (
             replace(WAITS, status="queued", session="trip"),
             RunWaiting,
@@ -53,3 +66,10 @@ def test_it_goes_on_by_the_gate_that_it_came_from() -> None:
     assert asyncio.run(stopped(WAITS, resume, [], None).resume()) is done
     assert (done.run_id, done.output, done.model) == ("r-1", "Noon.", "scripted:demo")
     assert "messages" not in repr(done)
+
+
+def test_what_must_be_data_and_is_none_is_no_value() -> None:
+    """In a run that was taken in from a file."""
+    ended = replace(folded(QUEUED, STARTED, *said(1, "Noon.")), status="succeeded", output="Noon.", output_schema={})
+    assert result_of(ended).value is None
+    assert result_of(replace(ended, output="[12]")).value == [12]

@@ -164,7 +164,9 @@ def test_a_run_whose_budget_is_spent_is_paused_and_goes_on_with_more(project: Pa
         with pytest.raises(RunPaused) as raised:
             await gate.run("Look.", model="look", budget={"turns": 1})
         assert raised.value.run.budget_spent == "turns"
-        assert (await gate.resume(raised.value.run_id, budget={"turns": 5})).output == "I looked."
+        done = await gate.resume(raised.value.run_id, budget={"turns": 5})
+        assert done.output == "I looked."
+        assert await gate.resume(done.run_id, budget={"turns": 50}) == done  # it has ended: no budget is of any use
 
     within(work)
 
@@ -184,6 +186,39 @@ def test_an_answer_that_does_not_fit_its_form_fails_the_run_and_says_where(proje
         with pytest.raises(RunFailed) as failed:
             await gate.run("count the bells", output_schema={"type": "object"})
         assert failed.value.run.cause.startswith("output: ")
+
+    within(work)
+
+
+def test_an_answer_that_fits_its_form_is_there_as_a_value(project: Path) -> None:
+    (project / "talk.yaml").write_text("steps:\n  - say: '{\"bells\": [2, 3.5]}'\n")
+
+    async def work(gate: Toolgate) -> None:
+        result = await gate.run("count the bells", output_schema={"type": "object"})
+        assert (result.output, result.value) == ('{"bells": [2, 3.5]}', {"bells": [2, 3.5]})
+        assert (await gate.run("count the bells")).value is None
+
+    within(work)
+
+
+def test_within_an_event_loop_it_is_said_what_to_write(project: Path) -> None:
+    async def scenario() -> None:
+        for act in (run_sync, resume_sync):
+            with pytest.raises(ConfigError, match=r"an event loop is running in this thread: .*await gate.run"):
+                act("hi", project)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("text", [None, "", " \n"])
+def test_without_a_text_nothing_is_queued(project: Path, text: Any) -> None:
+    async def work(gate: Toolgate) -> None:
+        for act in (gate.run, gate.submit):
+            with pytest.raises(ConfigError, match="say what is to be done"):
+                await act(text)
+        assert await gate.runs.list() == []
+        with pytest.raises(ConfigError, match="status"):
+            await gate.runs.list(status="nope")
 
     within(work)
 

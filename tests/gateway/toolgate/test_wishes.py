@@ -1,12 +1,13 @@
 """A budget in the words of budgets.toml."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from gateway.budget import Limits
 from gateway.errors import ConfigError
-from gateway.toolgate.wishes import check_priority, check_until, limits_of
+from gateway.toolgate.wishes import check_priority, check_status, check_until, limits_of, moment_of
 
 
 def test_a_budget_is_written_as_in_budgets_toml_and_none_is_none() -> None:
@@ -24,6 +25,23 @@ def test_what_is_no_budget_is_refused() -> None:
 def test_what_is_no_priority_is_refused(priority: Any) -> None:
     with pytest.raises(ConfigError, match="is not between -100 and 100, or no whole number"):
         check_priority(priority)
+
+
+def test_a_moment_is_a_time_that_can_be_told() -> None:
+    assert moment_of(None) == 0
+    assert moment_of(datetime(2999, 12, 24, 18, tzinfo=UTC)) == 32_503_053_600_000
+    with pytest.raises(ConfigError, match="later than all that can be told"):
+        moment_of(datetime(9999, 12, 31, tzinfo=UTC))
+    soon: Any = "tomorrow"
+    with pytest.raises(ConfigError, match="'tomorrow' is no `datetime`"):
+        moment_of(soon)
+
+
+def test_a_status_is_one_that_runs_have() -> None:
+    check_status(None)
+    check_status("waiting")
+    with pytest.raises(ConfigError, match="`nope` is none of queued, running, waiting"):
+        check_status("nope")
 
 
 def test_there_are_two_words_for_until_when_a_run_is_watched() -> None:
