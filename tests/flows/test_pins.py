@@ -86,6 +86,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path)
 
 
+def there(client: ClientRun, path: str) -> bool:
+    """Whether it is listed, and it is settled whether it is held."""
+    return path in client.catalogue.tools and "is about to be pinned" not in client.catalogue.held.get(path, "")
+
+
 def listed(client: ClientRun) -> set[str]:
     return {tool.name for _, tool in client.tools()}
 
@@ -227,7 +232,7 @@ def test_what_becomes_of_a_tool_that_comes_later_is_the_admins_word(project: Pro
 
     async def scenario(runtime: Runtime, client: ClientRun) -> None:
         await pull(client, {"late": {"description": "Came later."}})
-        await until(runtime, lambda: "shop/late" in client.catalogue.tools)
+        await until(runtime, lambda: there(client, "shop/late"))
         assert isinstance(await client.call("shop__late", {}), Denied if held else Returned)
         assert ("late" in listed(client)) is not held
 
@@ -249,11 +254,11 @@ def test_a_tool_whose_schema_is_looked_at_later_came_when_it_was_listed(
     project.server(tools={"slow": unusual})
 
     async def scenario(runtime: Runtime, client: ClientRun) -> None:
-        await until(runtime, lambda: "shop/slow" in client.catalogue.tools)
+        await until(runtime, lambda: there(client, "shop/slow"))
         assert client.catalogue.held == {}
         assert "added_at" not in project.lock
         await pull(client, {"late": unusual})
-        await until(runtime, lambda: "shop/late" in client.catalogue.tools)
+        await until(runtime, lambda: there(client, "shop/late"))
         assert set(client.catalogue.held) == ({"shop/late"} if word == "hold" else set())
         assert ("late" in listed(client)) is (word == "accept")
 
