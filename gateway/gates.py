@@ -142,8 +142,7 @@ def reachable(case: Case) -> Verdict:
     server, missing = _server(case.call), case.facts.catalogue.missing
     if case.thing is not None or server not in missing:
         return _REACHABLE
-    why = brief(missing[server], case.call.subject.user)
-    return Deny("reachable", f"server `{server}` is not available: {why}")
+    return Deny("reachable", f"server `{server}` is not available: {brief(missing[server], case.call.subject.user)}")
 
 
 def _server(call: Call) -> str:

@@ -155,8 +155,8 @@ def _still(target: str, pin: str | None, pins: "Pins", notes: "Notes") -> None:
         now = f"it is {there[-1][:12]} now" if there else "nothing of it waits"
         raise Stop(Exit.ERROR, f"the definition is not the one with the hash {pin}: {now}; see `toolgate pins show`")
     if pin is None and note is not None and note.gone_at and added is None:
-        said = f"what was seen of it is not there any more; to accept it all the same, say --pin {note.pin[:12]}"
-        raise Stop(Exit.ERROR, f"nothing of this tool is held: {said}")
+        said = f"`{target}` was not like this any more when a gateway looked last; to accept it all the same, say --pin"
+        raise Stop(Exit.ERROR, f"{said} {note.pin[:12]}; see `toolgate pins show`")
 
 
 def _known(target: str, pins: "Pins", notes: "Notes") -> None:

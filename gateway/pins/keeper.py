@@ -94,11 +94,19 @@ class Keeper:
             return last.catalogue
         return self._look(catalogue).catalogue
 
-    async def settle(self, catalogue: Catalogue) -> None:
-        """Writes down what is new in it, and what is held, if it is time to: from then on `judged` believes it."""
+    async def settle(self, catalogue: Catalogue) -> float | None:
+        """Writes down what is new in it, and what is held, if it is time to: from then on `judged` believes it.
+
+        Returns in how many seconds there is more to do; None if there is nothing.
+        """
         last = self._look(catalogue)
-        if last.settled or self._writing or self._clock() < self._write_due:
-            return
+        if last.settled or self._writing:
+            return None
+        if self._clock() >= self._write_due:
+            await self._settled(last)
+        return None if self._judged and self._judged.settled else max(0.0, self._write_due - self._clock())
+
+    async def _settled(self, last: _Judged) -> None:
         self._writing, began = True, self._clock()
         try:
             written = await asyncio.to_thread(self._write_down, last, _now())

@@ -47,7 +47,9 @@ class Judge(Protocol):
 
     def judged(self, catalogue: Catalogue) -> Catalogue: ...
 
-    async def settle(self, catalogue: Catalogue) -> None: ...
+    async def settle(self, catalogue: Catalogue) -> float | None:
+        """Returns in how many seconds there is more to write down; None if there is nothing."""
+        ...
 
 
 class Upstreams:
@@ -298,19 +300,20 @@ class Upstreams:
         says anything, and those who listen want to know.
         """
         while True:
-            await self._settle(judge)
+            more = await self._settle(judge)
             if self.catalogue is not self._told:
                 self._tell()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(WATCH):
+                async with asyncio.timeout(WATCH if more is None else min(WATCH, more)):
                     await self._rebuilt.wait()
             self._rebuilt.clear()
 
-    async def _settle(self, judge: Judge) -> None:
+    async def _settle(self, judge: Judge) -> float | None:
         try:
-            await judge.settle(self._catalogue)
+            return await judge.settle(self._catalogue)
         except Exception:
             log.exception("what the servers offer could not be written down")  # and is held until it can be
+            return None
 
     def _tell(self) -> None:
         self._told = self.catalogue

@@ -14,6 +14,7 @@ from gateway.cli.root import toolgate
 from gateway.clients import ClientRun
 from gateway.config import load_config
 from gateway.events import Admitted, Denied, Held, Returned
+from gateway.pins.files import PinFiles
 from gateway.runtime import Runtime, open_runtime
 from gateway.serve.instructions import instructions
 from gateway.upstream import looking
@@ -85,6 +86,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path)
 
 
+def there(client: ClientRun, path: str) -> bool:
+    """Whether it is listed, and it is settled whether it is held."""
+    return path in client.catalogue.tools and "is about to be pinned" not in client.catalogue.held.get(path, "")
+
+
 def listed(client: ClientRun) -> set[str]:
     return {tool.name for _, tool in client.tools()}
 
@@ -99,6 +105,14 @@ async def until(runtime: Runtime, holds: Callable[[], bool]) -> None:
             changed.clear()
     finally:
         ending()
+
+
+async def noted(project: Project, path: str) -> str:
+    """The hash of what is held, once it is noted down: that takes a moment longer than to hold it."""
+    files = PinFiles(project.folder / "toolgate.lock", "toolgate.lock", project.folder / ".toolgate")
+    while path not in files.read_notes().tools:  # noqa: ASYNC110 - a file tells nobody
+        await asyncio.sleep(0.01)
+    return files.read_notes().tools[path].pin
 
 
 async def added(client: ClientRun) -> Any:
@@ -162,6 +176,7 @@ def test_a_running_gateway_learns_of_an_acceptance_from_another_process(project:
         await pull(client, BAD)
         await until(runtime, lambda: bool(client.catalogue.held))
         assert isinstance(await added(client), Denied)
+        await noted(project, "shop/add")
         assert await asyncio.to_thread(project.accept, "shop/add") == 0
         await until(runtime, lambda: "add" in listed(client))
         assert isinstance(await added(client), Returned)
@@ -192,13 +207,18 @@ def test_what_was_changed_while_the_gateway_was_down_is_held_at_its_start(projec
 
 
 def test_a_second_gateway_does_not_undo_what_the_first_has_seen(project: Project) -> None:
-    """The rug is pulled only in the session of the first: a fresh server shows its honest face."""
+    """The rug is pulled only in the session of the first: a fresh server shows its honest face. Then only who names
+    what he has seen accepts it.
+    """
 
     async def scenario(runtime: Runtime, client: ClientRun) -> None:
         await pull(client, BAD)
         await until(runtime, lambda: bool(client.catalogue.held))
+        pin = await noted(project, "shop/add")
         assert await asyncio.to_thread(toolgate, ["tools", "--project", str(project.folder)]) == 0
-        assert await asyncio.to_thread(project.accept, "shop/add") == 0
+        assert await asyncio.to_thread(project.accept, "shop/add") == 1
+        assert set(client.catalogue.held) == {"shop/add"}
+        assert await asyncio.to_thread(project.accept, "shop/add", "--pin", pin) == 0
         await until(runtime, lambda: not client.catalogue.held)
 
     project.open(scenario)
@@ -212,7 +232,7 @@ def test_what_becomes_of_a_tool_that_comes_later_is_the_admins_word(project: Pro
 
     async def scenario(runtime: Runtime, client: ClientRun) -> None:
         await pull(client, {"late": {"description": "Came later."}})
-        await until(runtime, lambda: "shop/late" in client.catalogue.tools)
+        await until(runtime, lambda: there(client, "shop/late"))
         assert isinstance(await client.call("shop__late", {}), Denied if held else Returned)
         assert ("late" in listed(client)) is not held
 
@@ -234,11 +254,11 @@ def test_a_tool_whose_schema_is_looked_at_later_came_when_it_was_listed(
     project.server(tools={"slow": unusual})
 
     async def scenario(runtime: Runtime, client: ClientRun) -> None:
-        await until(runtime, lambda: "shop/slow" in client.catalogue.tools)
+        await until(runtime, lambda: there(client, "shop/slow"))
         assert client.catalogue.held == {}
         assert "added_at" not in project.lock
         await pull(client, {"late": unusual})
-        await until(runtime, lambda: "shop/late" in client.catalogue.tools)
+        await until(runtime, lambda: there(client, "shop/late"))
         assert set(client.catalogue.held) == ({"shop/late"} if word == "hold" else set())
         assert ("late" in listed(client)) is (word == "accept")
 
@@ -325,6 +345,7 @@ def test_an_approval_given_before_a_change_is_worth_nothing_after_it(project: Pr
         denied = await added(client)
         assert isinstance(denied, Denied)
         assert denied.gate == "intact"
+        await noted(project, "shop/add")
         assert await asyncio.to_thread(project.accept, "shop/add") == 0
         await until(runtime, lambda: not client.catalogue.held)
         assert isinstance(await added(client), Held)
