@@ -105,8 +105,12 @@ async def serve_http(
         edge.close()
         served.front.changes.close()
 
+    listening = _Listening(config, ending, lambda: ready(_url(listener)), bounded)
     with listener:  # who is cancelled lets go of the address, too
-        await _Listening(config, ending, lambda: ready(_url(listener)), bounded).serve(sockets=[listener])
+        try:
+            await listening.serve(sockets=[listener])
+        finally:
+            listening.let_go()
 
 
 class _Listening(Server):
@@ -126,6 +130,11 @@ class _Listening(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending()
         await super().shutdown(sockets)
+
+    def let_go(self) -> None:
+        """Also of one that was cancelled: uvloop does not end while something listens."""
+        for server in getattr(self, "servers", ()):
+            server.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
