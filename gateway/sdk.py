@@ -5,7 +5,8 @@ hundred models that only what is out of the ordinary needs: half a second and 20
 packages stand without their `__init__`, which runs when a name of it is wanted (`from mcp import Client` works as
 ever), and models are built when they are first used. The two rooms that use the SDK import this module first; where it
 is loaded already, that changes nothing. So it is with uvicorn, of which we use the server, and not the program that
-restarts it when a file changes: its own parts want one name of it, which has a home of its own.
+restarts it when a file changes: its own parts want one name of it, which has a home of its own; and nothing of what
+reads a configuration of logs, which loads `pickle`.
 
 An error may say more than the SDK's model of it has a place for. It is kept, because a gateway passes it on.
 """
@@ -24,7 +25,7 @@ __all__: list[str] = []
 
 _PACKAGES = ("mcp", "mcp.client", "mcp.server", "uvicorn")
 _MODELS = "mcp_types"
-_LATE = ("mcp_types.methods", "mcp.client.session")  # modules full of models
+_LATE = ("mcp_types.methods", "mcp.client.session", "logging.config")  # modules full of models; what uvicorn can do
 _ALL = ("__all__", "__version__")
 _HOMES = {("uvicorn", "Config"): "uvicorn.config"}  # where a name is made that a package only hands on
 

@@ -5,7 +5,6 @@ HTML, URLs, domain names and Unicode's tags write in other signs is read, howeve
 markup shows of it, digits of all scripts, and some other ways to write the same (`gateway.rewritings`).
 """
 
-import html
 import math
 import re
 import unicodedata
@@ -125,7 +124,11 @@ def _character(code: str | None) -> str:
 
 
 def _unhtml(text: str) -> str:
-    return html.unescape(_AMPERSAND.sub("&", text)) if "&" in text else text
+    if "&" not in text:
+        return text
+    import html  # half a megabyte of names, which most texts do without
+
+    return html.unescape(_AMPERSAND.sub("&", text))
 
 
 def _unquoted(text: str) -> str:

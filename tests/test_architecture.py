@@ -164,6 +164,7 @@ LAZY: Mapping[str, str] = {
     "gateway.policy.load": "only a model of one's own needs Casbin's engine",
     "gateway.policy.patterns": "only a policy with a pattern pays for the matcher",
     "gateway.schema": "the first call pays for the validator, not `toolgate --help`",
+    "gateway.spelling": "only a text with an `&` pays for the names that HTML has for signs",
     "gateway.uris": "only a URI that nobody lists pays for the matcher of templates",
     "gateway.weburls": "only a host that is not in ASCII pays for the tables of what signs are alike",
     "gateway.wording": "only a wrong word pays for looking up what is like it",

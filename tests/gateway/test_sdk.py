@@ -26,7 +26,7 @@ def test_the_server_of_uvicorn_comes_without_what_restarts_it() -> None:
     program = "import uvicorn.lifespan.on, uvicorn.lifespan.off\nprint(*sys.modules)"
     loaded = set(said(BY_THE_SIDE + program))
     assert "uvicorn.config" in loaded
-    assert not loaded & {"uvicorn.main", "uvicorn.supervisors", "watchfiles", "multiprocessing"}
+    assert not loaded & {"uvicorn.main", "uvicorn.supervisors", "watchfiles", "multiprocessing", "pickle"}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,7 @@ def test_the_server_of_uvicorn_comes_without_what_restarts_it() -> None:
         "from mcp_types.methods import *; validate_client_request",
         "import mcp.server.mcpserver",
         "from mcp.types import *; Tool",
+        "import logging.config; logging.config.dictConfig({'version': 1})",
         "from uvicorn import Config, Server, main; import uvicorn.config; assert Config is uvicorn.config.Config",
     ],
 )
