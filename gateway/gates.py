@@ -95,8 +95,10 @@ Gate = Callable[[Case], Verdict]
 def judge(call: Call, facts: Facts, look: type[Case] = Case) -> Verdict:
     """The verdict on a call: the first gate that does not allow decides."""
     case = look(call, facts)
+    verdict: Verdict = _UNJUDGED
     for gate in GATES:
-        if not isinstance(verdict := gate(case), Allow):
+        verdict = gate(case)
+        if not isinstance(verdict, Allow):
             break
     if facts.policy.hear is not None:
         case.tell(verdict)
@@ -225,6 +227,9 @@ def approved(case: Case) -> Verdict:
 def _left(reasons: Iterable[Reason], taken: frozenset[str]) -> Reason | None:
     """The first reason to ask that no answer takes away."""
     return next((each for each in reasons if each.name not in taken), None)
+
+
+_UNJUDGED = Deny("known", "there are no gates")
 
 
 def covers(call: Call, facts: Facts) -> bool:

@@ -71,6 +71,31 @@ def test_an_edit_applies_to_the_next_call(desk: Desk) -> None:
     assert effect(live) == "allow"
 
 
+def test_what_came_together_is_judged_by_one_look_and_what_comes_after_an_edit_never_by_the_one_before(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live, looks = desk.live(), list[str]()
+    stamps = LivePolicy._stamps  # noqa: SLF001 - how often the files are looked at
+
+    def counted(self: LivePolicy) -> Any:
+        looks.append("look")
+        return stamps(self)
+
+    monkeypatch.setattr(LivePolicy, "_stamps", counted)
+    came = desk.clock.now
+    desk.clock.now += 1
+    assert live.glance_since(came).decide(a_query()).effect == "allow"
+    assert live.glance_since(came) is live.glance_since(came - 5)
+    assert (looks, live.coming) == (["look"], None)
+    desk.policy.write_text(DENIED)
+    live.glance_since(came)
+    assert (looks, live.coming) == (["look"], None)  # it came before the edit
+    live.glance_since(desk.clock.now)  # in the very moment of the last look: nobody knows which was first
+    assert looks == ["look", "look"]
+    assert live.coming is not None
+    assert asyncio.run(live.settled()).decide(a_query()).effect == "deny"
+
+
 def test_an_edit_that_the_file_systems_clock_does_not_show_counts_too(desk: Desk) -> None:
     live = desk.live()
     stat = desk.policy.stat()
