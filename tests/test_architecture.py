@@ -124,7 +124,6 @@ LIBRARIES: Mapping[str, Library] = {
     "casbin": Library("pycasbin", ("gateway.policy",)),
     "starlette": Library("starlette", ("gateway.serve",)),
     "uvicorn": Library("uvicorn", ("gateway.serve",)),
-    "uvloop": Library("uvloop", ("gateway.cli.looping",)),
     "httptools": Library("httptools", ("gateway.serve",)),
     "click": Library("click", ("gateway.cli",)),
     "pygls": Library("pygls", ("gateway.cli.policy.language_server",)),  # the extra `lsp`

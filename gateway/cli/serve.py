@@ -1,5 +1,6 @@
 """`toolgate serve`: be an MCP server for editors and agents."""
 
+import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -59,7 +60,6 @@ def serve_command(
             "--profile goes with --stdio: over HTTP, clients choose a profile by its path, /mcp/NAME"
         )
     from gateway.cli.leaving import Leaving
-    from gateway.cli.looping import run
 
     agent = through(agent)
     gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
@@ -67,9 +67,9 @@ def serve_command(
         config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
         with Leaving() as leaving:
             if stdio:
-                run(_over_stdio(config, agent, profile, workers, leaving))
+                asyncio.run(_over_stdio(config, agent, profile, workers, leaving))
             else:
-                run(_over_http(config, agent, workers, leaving, as_json=as_json))
+                asyncio.run(_over_http(config, agent, workers, leaving, as_json=as_json))
     finally:
         gc.enable()
     return Exit.OK

@@ -132,7 +132,7 @@ class _Listening(Server):
         await super().shutdown(sockets)
 
     def let_go(self) -> None:
-        """Also of one that was cancelled: uvloop does not end while something listens."""
+        """Of what listens, also where it was cancelled."""
         for server in getattr(self, "servers", ()):
             server.close()
 
