@@ -1,6 +1,7 @@
 """The calls of a run: made, made again, in doubt."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from gateway.budget import Limits, Spend
 from gateway.call import Call, InDoubt, Outcome, Unsent
 from gateway.calling import seconds_left
 from gateway.catalogue import Catalogue
+from gateway.clients import Exchange
 from gateway.effects import Effects, ToolWord
-from gateway.events import Admitted, Returned
+from gateway.events import Admitted, Denied, Returned
 from gateway.later import Deferred
 from gateway.parties import CallSettings
 from gateway.run import Run
@@ -237,6 +239,37 @@ def test_a_client_waits_for_a_server_that_is_away_and_for_nothing_else(tmp_path:
 
     on_stage(tmp_path, scenario, ToolWord(retries=1), DOWN)
     assert len(arrivals(tmp_path)) == 1
+
+
+class Edited(Failing):
+    """Somebody edits the policy while the call is away for the first time."""
+
+    edit: Callable[[], None]
+
+    async def forward(self, call: Call, **how: Any) -> Outcome:
+        if not self.made:
+            self.edit()
+        return await super().forward(call, **how)
+
+
+def test_an_edit_while_a_client_waits_for_the_server_counts_for_the_next_attempt(tmp_path: Path) -> None:
+    """Though the call itself came before it."""
+    servers: list[Edited] = []
+
+    def around(upstreams: Upstreams) -> Edited:
+        servers.append(Edited(upstreams, [DOWN]))
+        return servers[0]
+
+    async def scenario(stage: Stage) -> None:
+        servers[0].edit = lambda: stage.rule(FREE.replace(" allow, ", " deny, "))
+        async with stage.clients().run(ANN, "a test") as client:
+            exchange = Exchange(came=time.monotonic())
+            result = await client.call("desk/send", {"word": "a"}, exchange=exchange)
+            assert isinstance(result, Denied)
+            assert result.gate == "permitted"
+
+    on_stage(tmp_path, scenario, ToolWord(retries=1), around_upstream=around)
+    assert arrivals(tmp_path) == []
 
 
 def test_a_run_has_the_time_left_that_it_has_not_worked_and_a_moment_at_least() -> None:
