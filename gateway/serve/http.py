@@ -105,12 +105,8 @@ async def serve_http(
         edge.close()
         served.front.changes.close()
 
-    listening = _Listening(config, ending, lambda: ready(_url(listener)), bounded)
     with listener:  # who is cancelled lets go of the address, too
-        try:
-            await listening.serve(sockets=[listener])
-        finally:
-            listening.let_go()
+        await _Listening(config, ending, lambda: ready(_url(listener)), bounded).serve(sockets=[listener])
 
 
 class _Listening(Server):
@@ -130,11 +126,6 @@ class _Listening(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending()
         await super().shutdown(sockets)
-
-    def let_go(self) -> None:
-        """Of what listens, also where it was cancelled."""
-        for server in getattr(self, "servers", ()):
-            server.close()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
