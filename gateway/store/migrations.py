@@ -35,6 +35,7 @@ MIGRATIONS: tuple[str, ...] = (
     "removed.sql",
     "firings.sql",
     "unsettled.sql",
+    "appended.sql",
 )
 SCHEMA_VERSION = len(MIGRATIONS)
 SQLITE_ONLY = "-- SQLite only:"
