@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = ["enveloped", "in_shape", "laid_out", "passed_on", "response", "traced
 _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _ONLY_MODERN = frozenset(_MODERN_ONLY)
+_SERVER = {types.SERVER_INFO_META_KEY}
 _HOP = frozenset({"progressToken", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
 _KEPT = 4096  # bytes of what a client says of itself; longer is looked at each time, so that it takes no room
@@ -66,18 +67,62 @@ def laid_out(result: Mapping[str, Any], method: str, version: str, server_info: 
 def _written(
     result: Mapping[str, Any], method: str, version: str, server_info: Mapping[str, Any]
 ) -> tuple[bytes | memoryview, ...]:
-    """A result of which nothing has to be changed keeps its text, with the envelope behind it. In parts: it may be
-    long.
+    """A result keeps its text, without what a client of this version does not know, and with the envelope behind it.
+    In parts: it may be long. What can't be cut out of the text at a glance is laid out.
     """
     modern = version in MODERN_PROTOCOL_VERSIONS
-    changed = "_meta" in result or not (modern or _ONLY_MODERN.isdisjoint(result)) or method in _CACHED
-    if changed or not isinstance(result, Verbatim):
-        return (encode(laid_out(result, method, version, server_info)),)
-    if not modern:
-        return (result.text,)
-    said = {} if "resultType" in result else {"resultType": "complete"}
-    behind = encode({**said, "_meta": {types.SERVER_INFO_META_KEY: server_info}})
-    return memoryview(result.text.rstrip())[:-1], b"," if result else b"", behind[1:]
+    if isinstance(result, Verbatim) and method not in _CACHED:
+        unwanted = _unwanted(result, modern=modern)
+        kept = None if unwanted is None else _without(result, unwanted)
+        if unwanted is not None and kept is not None:
+            if not modern:
+                return b"{", kept, b"}"
+            there = "resultType" in result and "resultType" not in unwanted
+            said = {} if there else {"resultType": result.get("resultType", "complete")}
+            behind = encode({**said, "_meta": {types.SERVER_INFO_META_KEY: server_info}})
+            return b"{", kept, b"," if len(result) > len(unwanted) else b"", behind[1:]
+    return (encode(laid_out(result, method, version, server_info)),)
+
+
+def _unwanted(result: Mapping[str, Any], *, modern: bool) -> Sequence[str] | None:
+    """Which members of a result such a client does not get as they are; None where it gets a part of one."""
+    names = [] if modern or _ONLY_MODERN.isdisjoint(result) else [name for name in _MODERN_ONLY if name in result]
+    if "_meta" in result:
+        given = result["_meta"]
+        if not isinstance(given, dict) or given.keys() == _SERVER:
+            names.append("_meta")
+        elif modern or types.SERVER_INFO_META_KEY in given:
+            return None
+        if modern and "resultType" in result:  # the two stand together
+            names.append("resultType")
+    return names
+
+
+def _without(result: Verbatim, names: Sequence[str]) -> memoryview | None:
+    """The text between the braces of an object, without these members; None where they do not stand first and last in
+    it, in compact JSON. A text that begins so has nothing else there, and one that ends so neither: each quote in it
+    that is no escape begins or ends what it does here.
+    """
+    text = result.text
+    first, end = 1, len(text.rstrip()) - 1
+    if text[:1] != b"{":
+        return None
+    left = [encode({name: result[name]})[1:-1] for name in names]
+    while left:
+        for member in left:
+            if text.startswith(member + b",", first, end):
+                first += len(member) + 1
+            elif text.endswith(b"," + member, first, end):
+                end -= len(member) + 1
+            elif text[first:end] == member:
+                end = first
+            else:
+                continue
+            left.remove(member)
+            break
+        else:
+            return None
+    return memoryview(text)[first:end]
 
 
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:

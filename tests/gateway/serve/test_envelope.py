@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from gateway.serve.envelope import _seen, enveloped, in_shape, passed_on, response, traced
 from gateway.verbatim import read
 
+OLDER = HANDSHAKE_PROTOCOL_VERSIONS[-1]
 INFO = {"name": "toolgate", "version": "1"}
 ENVELOPE = {"resultType", "ttlMs", "cacheScope", "_meta"}
 BODIES = st.dictionaries(st.text(max_size=9).filter(lambda key: key not in ENVELOPE), st.none() | st.lists(st.none()))
@@ -33,19 +34,48 @@ def test_the_body_and_its_meta_are_untouched_in_every_version(body: dict[str, An
     assert kept == (meta or {})
 
 
+SERVER = {types.SERVER_INFO_META_KEY: {"name": "behind", "é": '","resultType":"complete"}'}}
+SAID = {"_meta": METAS | st.just(SERVER), "resultType": st.sampled_from(["complete", 'a"}', 1.0]), "ttlMs": st.just(5)}
+
+
 @given(
     BODIES,
-    st.fixed_dictionaries({}, optional={"_meta": METAS, "resultType": st.just("complete"), "ttlMs": st.just(5)}),
+    st.fixed_dictionaries({}, optional=SAID).flatmap(lambda more: st.permutations(list(more.items()))),
+    st.integers(0, 3),
     st.sampled_from([*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS]),
-    st.sampled_from(["", " ", "\n"]),
+    st.sampled_from([("", ", ", ": "), (" ", ",", ":"), ("\n", ",", ":"), ("", ",", ":")]),
 )
 def test_what_is_written_of_a_text_is_what_the_envelope_makes_of_its_value(
-    body: dict[str, Any], more: dict[str, Any], version: str, blank: str
+    body: dict[str, Any], more: list[tuple[str, Any]], first: int, version: str, spelled: tuple[str, str, str]
 ) -> None:
-    text = f"{json.dumps({**body, **more})}{blank}".encode()
-    for result in (read(text), {**body, **more}):
+    """Wherever what is taken out stands, before the body or behind it, and however it is written."""
+    value = {**dict(more[:first]), **body, **dict(more[first:])}
+    text = f"{json.dumps(value, separators=spelled[1:])}{spelled[0]}".encode()
+    for result in (read(text), value):
         whole = json.loads(response("r/1", result, "tools/call", version, INFO))
-        assert whole == {"jsonrpc": "2.0", "id": "r/1", "result": around({**body, **more}, version)}
+        assert whole == {"jsonrpc": "2.0", "id": "r/1", "result": around(value, version)}
+
+
+BEHIND = '"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"behind","v":1e2}}'
+
+
+@pytest.mark.parametrize("result_type", ['"resultType":"complete",', ""])
+@pytest.mark.parametrize("first", [True, False])
+def test_what_an_older_client_does_not_know_is_cut_out_of_a_text_that_stays(result_type: str, first: bool) -> None:
+    body = '"content":[],  "n": 1e2'
+    cut = result_type + BEHIND.replace("1e2", "100.0")
+    text = f"{{{cut},{body}}}" if first else f"{{{body},{cut}}}"
+    assert response(7, read(text.encode()), "tools/call", OLDER, INFO).endswith(f'"result":{{{body}}}}}'.encode())
+    modern = response(7, read(text.encode()), "tools/call", MODERN_PROTOCOL_VERSIONS[-1], INFO)
+    assert body in modern.decode() and json.loads(modern)["result"]["_meta"] == {types.SERVER_INFO_META_KEY: INFO}
+
+
+def test_the_same_words_within_a_string_stay_there() -> None:
+    said = {"resultType": "complete", "text": '","resultType":"complete"', "more": [{"resultType": "complete"}]}
+    for value in (said, dict(reversed(said.items())), {"text": said["text"], "more": 1, "resultType": "complete"}):
+        text = json.dumps(value, separators=(",", ":")).encode()
+        whole = json.loads(response(7, read(text), "tools/call", OLDER, INFO))["result"]
+        assert whole == {name: item for name, item in value.items() if name != "resultType"}
 
 
 @pytest.mark.parametrize("version", [HANDSHAKE_PROTOCOL_VERSIONS[-1], *MODERN_PROTOCOL_VERSIONS])
