@@ -111,6 +111,7 @@ Adapters: one library each, whose types do not leave it.
     keyring         keys that seal what we keep or hand out
     guarded         an HTTP client that connects only to what `reach` lets it
     deadlines       times that hardly ever come, looked at together
+    lingering       an event loop that looks for what comes next a little longer before it sleeps
     slots           how many may be at something at once
     prices          what models cost, by a list
     store/          events, approvals, spend, leases and API keys, in SQLite or PostgreSQL

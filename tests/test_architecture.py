@@ -59,7 +59,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
     ),
     "adapters": (
         "gateway.keyring", "gateway.guarded", "gateway.deadlines", "gateway.slots", "gateway.store", "gateway.upstream",
-        "gateway.telemetry", "gateway.hosts", "gateway.pins", "gateway.prices", "gateway.resting",
+        "gateway.lingering", "gateway.telemetry", "gateway.hosts", "gateway.pins", "gateway.prices", "gateway.resting",
         "gateway.auth",
         "providers.*",
     ),

@@ -60,16 +60,17 @@ def serve_command(
             "--profile goes with --stdio: over HTTP, clients choose a profile by its path, /mcp/NAME"
         )
     from gateway.cli.leaving import Leaving
+    from gateway.lingering import loop
 
     agent = through(agent)
     gc.disable()  # what a start makes stays: nothing of it is garbage until `_settled`
     try:
         config = caller.config(("--host", "serve.host", host), ("--port", "serve.port", port))
-        with Leaving() as leaving:
+        with Leaving() as leaving, asyncio.Runner(loop_factory=loop) as runner:
             if stdio:
-                asyncio.run(_over_stdio(config, agent, profile, workers, leaving))
+                runner.run(_over_stdio(config, agent, profile, workers, leaving))
             else:
-                asyncio.run(_over_http(config, agent, workers, leaving, as_json=as_json))
+                runner.run(_over_http(config, agent, workers, leaving, as_json=as_json))
     finally:
         gc.enable()
     return Exit.OK
