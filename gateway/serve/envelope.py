@@ -21,6 +21,7 @@ __all__ = ["enveloped", "in_shape", "laid_out", "passed_on", "response", "traced
 _CACHED = frozenset({"tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"})
 _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _ONLY_MODERN = frozenset(_MODERN_ONLY)
+_BLANKS, _COMMA = b" \t\r\n", ord(",")
 _SERVER = {types.SERVER_INFO_META_KEY}
 _HOP = frozenset({"progressToken", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
@@ -100,29 +101,62 @@ def _unwanted(result: Mapping[str, Any], *, modern: bool) -> Sequence[str] | Non
 
 def _without(result: Verbatim, names: Sequence[str]) -> memoryview | None:
     """The text between the braces of an object, without these members; None where they do not stand first and last in
-    it, in compact JSON. A text that begins so has nothing else there, and one that ends so neither: each quote in it
-    that is no escape begins or ends what it does here.
+    it, as JSON is mostly written.
     """
     text = result.text
     first, end = 1, len(text.rstrip()) - 1
     if text[:1] != b"{":
         return None
-    left = [encode({name: result[name]})[1:-1] for name in names]
+    if not names:
+        return memoryview(text)[first:end]
+    left = [_members(name, result[name]) for name in names]
+    first, end = _over(text, first, end), _back(text, end, first)
     while left:
-        for member in left:
-            if text.startswith(member + b",", first, end):
-                first += len(member) + 1
-            elif text.endswith(b"," + member, first, end):
-                end -= len(member) + 1
-            elif text[first:end] == member:
-                end = first
-            else:
-                continue
-            left.remove(member)
-            break
+        for written in left:
+            cut = _cut(text, written, first, end)
+            if cut is not None:
+                first, end = cut
+                left.remove(written)
+                break
         else:
             return None
     return memoryview(text)[first:end]
+
+
+def _members(name: str, value: Any) -> tuple[bytes, ...]:
+    """A member as JavaScript and most others write it, and as Python does."""
+    key, said = encode(name), encode(value)
+    return key + b":" + said, key + b": " + said
+
+
+def _cut(text: bytes, written: Sequence[bytes], first: int, end: int) -> tuple[int, int] | None:
+    """Where the text between the braces begins and ends without this member, if that is the first in it or the last. A
+    text that begins so has nothing else there. Nor has one that ends so behind a comma: each quote in it begins or ends
+    what it does here, but the first, which could stand within another name (`"a\\"resultType"`).
+    """
+    for member in written:
+        if text.startswith(member, first, end):
+            comma = _over(text, first + len(member), end)
+            return _over(text, min(comma + 1, end), end), end
+        if text.endswith(member, first, end):
+            before = _back(text, end - len(member), first)
+            if before > first and text[before - 1] == _COMMA:
+                return first, _back(text, before - 1, first)
+    return None
+
+
+def _over(text: bytes, place: int, end: int) -> int:
+    """The next place that has no blank, or the end."""
+    while place < end and text[place] in _BLANKS:
+        place += 1
+    return place
+
+
+def _back(text: bytes, place: int, first: int) -> int:
+    """The same from behind."""
+    while place > first and text[place - 1] in _BLANKS:
+        place -= 1
+    return place
 
 
 def passed_on(meta: Mapping[str, Any] | None) -> dict[str, Any]:

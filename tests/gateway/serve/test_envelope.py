@@ -43,14 +43,14 @@ MORE = {"_meta": METAS | st.just(SERVER), "resultType": st.sampled_from(["comple
     st.fixed_dictionaries({}, optional=MORE).flatmap(lambda more: st.permutations(list(more.items()))),
     st.integers(0, 3),
     st.sampled_from([*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS]),
-    st.sampled_from([("", ", ", ": "), (" ", ",", ":"), ("\n", ",", ":"), ("", ",", ":")]),
+    st.sampled_from([("", ", ", ": "), (" ", ",", ":"), ("\n", ",", ":"), ("", ",", ":"), ("", ",", ": ")]),
 )
 def test_what_is_written_of_a_text_is_what_the_envelope_makes_of_its_value(
     body: dict[str, Any], more: list[tuple[str, Any]], first: int, version: str, spelled: tuple[str, str, str]
 ) -> None:
     """Wherever what is taken out stands, before the body or behind it, and however it is written."""
     value = {**dict(more[:first]), **body, **dict(more[first:])}
-    text = f"{json.dumps(value, separators=spelled[1:])}{spelled[0]}".encode()
+    text = f"{spelled[0]}{json.dumps(value, separators=spelled[1:])}{spelled[0]}".encode()
     for result in (read(text), value):
         whole = json.loads(response("r/1", result, "tools/call", version, INFO))
         assert whole == {"jsonrpc": "2.0", "id": "r/1", "result": around(value, version)}
@@ -61,14 +61,24 @@ BEHIND = '"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"behind","v":1e2
 
 @pytest.mark.parametrize("result_type", ['"resultType":"complete",', ""])
 @pytest.mark.parametrize("first", [True, False])
-def test_what_an_older_client_does_not_know_is_cut_out_of_a_text_that_stays(result_type: str, first: bool) -> None:
+@pytest.mark.parametrize("blank", ["", " ", "\n  "])
+def test_what_an_older_client_does_not_know_is_cut_out_of_a_text_that_stays(
+    result_type: str, first: bool, blank: str
+) -> None:
     body = '"content":[],  "n": 1e2'
-    cut = result_type + BEHIND.replace("1e2", "100.0")
-    text = f"{{{cut},{body}}}" if first else f"{{{body},{cut}}}"
+    cut = result_type.replace(":", f":{blank[:1].strip(chr(10))}") + blank + BEHIND.replace("1e2", "100.0")
+    text = f"{{{cut}{blank},{blank}{body}}}" if first else f"{{{body}{blank},{blank}{cut}}}"
     assert response(7, read(text.encode()), "tools/call", OLDER, INFO).endswith(f'"result":{{{body}}}}}'.encode())
     modern = response(7, read(text.encode()), "tools/call", MODERN_PROTOCOL_VERSIONS[-1], INFO)
     assert body in modern.decode()
     assert json.loads(modern)["result"]["_meta"] == {types.SERVER_INFO_META_KEY: INFO}
+
+
+def test_the_same_words_within_a_name_stay_there() -> None:
+    value = {"b": 1, "resultType": "complete", "c": 2, 'a"resultType': "complete"}
+    text = json.dumps(value, separators=(",", ":")).encode()
+    whole = json.loads(response(7, read(text), "tools/call", OLDER, INFO))["result"]
+    assert whole == {"b": 1, "c": 2, 'a"resultType': "complete"}
 
 
 def test_the_same_words_within_a_string_stay_there() -> None:
