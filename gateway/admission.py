@@ -151,7 +151,8 @@ FIRST = Attempt()
 class Admission:
     """A call that every gate let through: the only thing that is ever forwarded.
 
-    `thing` is what was judged, and `pin` that of it. `price` is what the call takes of its run's budget.
+    `thing` is what was judged, and `pin` that of it. `price` is what the call takes of its run's budget, `bill` what it
+    takes beside it. `duties` are what the policy wants of this call, beyond that it may be made.
     """
 
     call: Call
@@ -163,6 +164,8 @@ class Admission:
     thing: Tool | Offer | None
     pin: str
     price: Spend
+    bill: Bill | None
+    duties: Duties | None
 
     @classmethod
     def of(  # noqa: PLR0913, PLR0917 - all that is known of it
@@ -170,7 +173,8 @@ class Admission:
     ) -> "Admission":
         thing, bill = facts.thing(call), facts.bill
         price = cost(call.action) if bill is None else bill.amount
-        return cls(call, proposal, work, facts, verdict, attempt, thing, pin(thing) if thing else "", price)
+        own, duties = pin(thing) if thing else "", verdict.duties
+        return cls(call, proposal, work, facts, verdict, attempt, thing, own, price, bill, duties)
 
     @property
     def event(self) -> Admitted:
@@ -189,19 +193,9 @@ class Admission:
         )
 
     @property
-    def bill(self) -> Bill | None:
-        """What it takes beside its run's budget."""
-        return self.facts.bill
-
-    @property
     def _rests_on(self) -> str | None:
         """The approval of an earlier call that counts for this one, too."""
         return self.facts.remembered.approval_id if self.facts.remembered else None
-
-    @property
-    def duties(self) -> Duties | None:
-        """What the policy wants of this call, beyond that it may be made."""
-        return self.verdict.duties
 
     @property
     def events(self) -> tuple[Event, ...]:

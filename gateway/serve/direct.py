@@ -42,7 +42,7 @@ from gateway.serve.envelope import in_shape, response, traced
 from gateway.serve.exchanges import Request
 from gateway.serve.front import Front
 from gateway.serve.greeting import Greeting
-from gateway.serve.handshakes import Handshakes, Posted, is_modern, session_of
+from gateway.serve.handshakes import Handshake, Handshakes, Posted, is_modern, session_of
 from gateway.serve.heads import Head, Said, plain_head
 from gateway.serve.lists import answer_list
 from gateway.serve.replies import ServerError
@@ -66,7 +66,7 @@ log = logging.getLogger("toolgate.serve")
 
 @value(frozen=True, slots=True)
 class Plain:
-    """A call that needs nothing but its answer."""
+    """A call that needs nothing but its answer. `known` is the session that it came in, if any."""
 
     id: str | int
     client: Client
@@ -74,6 +74,7 @@ class Plain:
     caller: Caller
     params: JsonObject
     came: float
+    known: Handshake | None = None
 
 
 class Direct:
@@ -139,15 +140,14 @@ class Direct:
 
     async def answer(self, plain: Plain, underway: Underway) -> tuple[int, bytes]:
         """The HTTP status and the body; also of a call that was called off."""
-        session = plain.client.session
-        key = None if session is None else (plain.client.asker, session, plain.id)
-        if key in self._calls:
-            return 400, dumped({"jsonrpc": "2.0", "id": plain.id, "error": _TAKEN})
-        known = None if session is None else self._handshakes.known(session)
+        known, client = plain.known, plain.client
+        key = None if client.session is None else (client.asker, client.session, plain.id)
+        if key is not None:
+            if self._calls.setdefault(key, underway) is not underway:
+                return 400, dumped({"jsonrpc": "2.0", "id": plain.id, "error": _TAKEN})
+            underway.alone = self._alone
         if known is not None:
             self._handshakes.begin(known)
-        if key is not None:
-            self._calls[key], underway.alone = underway, self._alone
         try:
             return await self._answered(plain)
         except asyncio.CancelledError:  # by the client; or the gateway ends, and the task with this
@@ -200,33 +200,36 @@ class Direct:
         params = message["params"]
         if not _simple(params) or not self._front.plain(params["name"]):
             return None
-        said = self._said(head, message, params.get("_meta", {}))
+        known, meta = None, params.get("_meta", {})
+        if head.modern:
+            said = self._said(head, message, meta)
+        else:
+            known = self._session(head)
+            said = None if known is None else _of_session(head, meta, known)
         if said is None:
             return None
         params = traced(params, head.fields.get("traceparent"))
-        return Plain(message["id"], said.client, head.version, said.caller, params, time.monotonic())
+        return Plain(message["id"], said.client, head.version, said.caller, params, time.monotonic(), known)
 
     def _said(self, head: Head, message: Mapping[str, Any], meta: JsonObject) -> Said | None:
-        if head.modern:
-            said = head.said
-            if said is not None and said.meta == meta and said.name == message["params"]["name"]:
-                return said  # nothing else is compared with the head
-            if not _routed(head, message, meta):
-                return None
-            if (size := len(dumped(meta))) > MOST_TOLD:
-                return None  # it is refused where all others are
-            said = self._introduced(head, meta, message["params"]["name"])
-            head.said = said if size <= MOST_SAID else None  # it is kept for as long as the head is
-            return said
+        said = head.said
+        if said is not None and said.meta == meta and said.name == message["params"]["name"]:
+            return said  # nothing else is compared with the head
+        if not _routed(head, message, meta):
+            return None
+        if (size := len(dumped(meta))) > MOST_TOLD:
+            return None  # it is refused where all others are
+        said = self._introduced(head, meta, message["params"]["name"])
+        head.said = said if size <= MOST_SAID else None  # it is kept for as long as the head is
+        return said
+
+    def _session(self, head: Head) -> Handshake | None:
+        """The one that it comes in, if nothing can come before an answer in it."""
         session = head.session
         if session is None or head.version not in HANDSHAKE_PROTOCOL_VERSIONS:
             return None
         known = self._handshakes.fresh(head.asker, session)
-        if known is None or known.wants_log or known.asked:
-            return None
-        if head.said is None or head.said.client is not known.client:
-            head.said = Said(meta, known.client, Quiet(known.client.key, False))
-        return head.said
+        return None if known is None or known.wants_log or known.asked else known
 
     def _introduced(self, head: Head, meta: JsonObject, name: str) -> Said | None:
         if not in_shape(meta, head.version):
@@ -296,6 +299,12 @@ def _simple(params: JsonObject) -> bool:
         and isinstance(meta, dict)
         and wants_nothing_meanwhile(meta)
     )
+
+
+def _of_session(head: Head, meta: JsonObject, known: Handshake) -> Said:
+    if head.said is None or head.said.client is not known.client:
+        head.said = Said(meta, known.client, Quiet(known.client.key, False))
+    return head.said
 
 
 def _routed(head: Head, message: Mapping[str, Any], meta: JsonObject) -> bool:

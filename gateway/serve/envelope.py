@@ -23,6 +23,7 @@ _MODERN_ONLY = ("resultType", "ttlMs", "cacheScope")
 _ONLY_MODERN = frozenset(_MODERN_ONLY)
 _BLANKS, _COMMA = b" \t\r\n", ord(",")
 _SERVER = {types.SERVER_INFO_META_KEY}
+_COMPLETE = (b'"resultType":"complete"', b'"resultType": "complete"')  # nearly always
 _HOP = frozenset({"progressToken", "tracestate", "baggage"})
 _PROTOCOL = "io.modelcontextprotocol/"
 _KEPT = 4096  # bytes of what a client says of itself; longer is looked at each time, so that it takes no room
@@ -125,6 +126,8 @@ def _without(result: Verbatim, names: Sequence[str]) -> memoryview | None:
 
 def _members(name: str, value: Any) -> tuple[bytes, ...]:
     """A member as JavaScript and most others write it, and as Python does."""
+    if name == "resultType" and value == "complete":
+        return _COMPLETE
     key, said = encode(name), encode(value)
     return key + b":" + said, key + b": " + said
 

@@ -87,9 +87,9 @@ class Handshakes:
     def fresh(self, asker: Asker, session: str) -> Handshake | None:
         """A session of his for which the SDK need not be asked now."""
         found, now = self._open.get(session), self._clock()
-        if found is None or found.client.asker != asker or not found.introduced:
+        if found is None or (found.client.asker is not asker and found.client.asker != asker) or not found.introduced:
             return None
-        if now - found.seen > FRESH if found.untold is None else self._is_over(found):
+        if now - found.seen > FRESH if found.untold is None else _is_over(found, now):
             return None
         if found.untold is not None:
             found.idle_since = now
@@ -127,15 +127,12 @@ class Handshakes:
     def by_person(self) -> Mapping[Person, list[Handshake]]:
         """The sessions that are open. One that was idle for as long as it may be, the SDK has closed itself."""
         for known in list(self._open.values()):
-            if self._is_over(known):
+            if _is_over(known, self._clock()):
                 self.forget(known)
         found: dict[Person, list[Handshake]] = {}
         for known in self._open.values():
             found.setdefault(known.client.asker.person, []).append(known)
         return found
-
-    def _is_over(self, known: Handshake) -> bool:
-        return not known.busy and self._clock() - known.idle_since > IDLE_SECONDS
 
     def forget(self, closed: Handshake) -> None:
         """It is closed, or about to be: from now on nobody answers for it here."""
@@ -150,7 +147,7 @@ class Handshakes:
     def at_work(self, posted: "Posted") -> Iterator[None]:
         """While a request within a session is answered, the session is not idle; unless it was for too long already."""
         known = self._open.get(posted.session or "")
-        if known is not None and self._is_over(known):
+        if known is not None and _is_over(known, self._clock()):
             self.forget(known)
             known = None
         if known is None or known.client.asker != posted.asker:
@@ -201,6 +198,10 @@ class Handshakes:
         self._open[session] = Handshake(client, asked, seen=now, idle_since=now)
         while len(self._open) > MAX_RUNS:  # the one that was seen last stands last
             self._drop(next(iter(self._open)))
+
+
+def _is_over(known: Handshake, now: float) -> bool:
+    return not known.busy and now - known.idle_since > IDLE_SECONDS
 
 
 class _Opening:

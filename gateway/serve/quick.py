@@ -5,11 +5,11 @@ is kept here for these calls. While one is answered, nothing is read.
 """
 
 import asyncio
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from gateway.serve.connections import BoundedProtocol, Joined
+from gateway.serve.connections import BoundedProtocol
 from gateway.serve.desk import Desk
 from gateway.serve.direct import Plain
 from gateway.serve.underway import Underway
@@ -84,7 +84,7 @@ class Quick(BoundedProtocol):
         if self._common[0] is not own:  # with the date: another list in each second
             self._common = own, b"".join([b"%s: %s\r\n" % header for header in own])
         head = STATUS_LINE[status] + self._common[1] + _JSON % (len(body), _CLOSING if self._last else b"")
-        cast("Joined", self.transport).whole(head + body)
+        self.transport.whole(head + body)  # type: ignore[attr-defined] # it is a `Joined`
 
     def _go_on(self) -> None:
         self._heard = self.loop.time()

@@ -674,7 +674,7 @@ def test_a_session_whose_call_is_under_way_is_not_idle_however_long_it_takes() -
         table._clock = lambda: now[0]  # noqa: SLF001
         first, second = (table.known(table.greeted(ann, INITIALIZE)) for _ in range(2))
         first.introduced = second.introduced = True
-        plain = Plain(1, first.client, LEGACY, NOBODY, {"name": "x", "arguments": {}}, 0.0)
+        plain = Plain(1, first.client, LEGACY, NOBODY, {"name": "x", "arguments": {}}, 0.0, first)
         call = asyncio.create_task(direct.answer(plain, Underway(None)))
         await front.asked.wait()
         now[0] += IDLE_SECONDS - 1
