@@ -107,9 +107,10 @@ def _settled() -> None:
     """What is there by now stays: looking through it for garbage took a tenth of the time under load. What the start
     has used beside it goes back.
     """
-    from gateway.memory import give_back
+    from gateway.memory import give_back, keep_some
 
     give_back()
+    keep_some()
     gc.freeze()
     gc.set_threshold(YOUNG)
     gc.enable()
