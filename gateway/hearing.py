@@ -19,7 +19,7 @@ from gateway.fulfilment import NO_QUESTIONS
 from gateway.run import Run
 from gateway.sources import Heard, Sources, extended, heard_in
 from gateway.values import value
-from gateway.verbatim import encode
+from gateway.verbatim import altered, encode
 
 __all__ = ["Ear", "Listening", "OfRun", "discreet", "overheard"]
 
@@ -187,7 +187,8 @@ class _Spared(_Around):
 
     def hear(self, method: str, params: JsonObject) -> None:
         if method == "notifications/progress":
-            self.caller.hear(method, {key: item for key, item in params.items() if _tells_how_far(key, item)})
+            numbers = {key: item for key, item in params.items() if _tells_how_far(key, item)}
+            self.caller.hear(method, altered(numbers, params))
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
         del method, params

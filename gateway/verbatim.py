@@ -23,7 +23,19 @@ __all__ = [
     "fields",
     "items",
 ]
-__all__ += ["listed", "on_one_line", "once", "origin", "parts", "read", "surely_json", "texts", "whole", "wholes"]
+__all__ += [
+    "kept",
+    "listed",
+    "on_one_line",
+    "once",
+    "origin",
+    "parts",
+    "read",
+    "surely_json",
+    "texts",
+    "whole",
+    "wholes",
+]
 __all__ += ["within"]
 
 
@@ -83,6 +95,18 @@ def read(text: bytes) -> Any:
     if isinstance(value, dict):
         return value if _doubled(value, text) else Verbatim(value, text)
     return value if not isinstance(value, list) or _doubled(value, text) else VerbatimArray(value, text)
+
+
+def kept(value: Any, text: bytes) -> Any:
+    """The same for what nobody here reads the numbers of, and which somebody has read: `value`. Numbers beyond the
+    range of floats, and half characters, stay in the text as they are. Raises ValueError for what has none to be kept.
+    """
+    try:
+        return read(text)
+    except ValueError:
+        texts(text)
+        json.loads(text, object_pairs_hook=_once)
+        return Verbatim(value, text)
 
 
 def decoded(text: bytes) -> Any:

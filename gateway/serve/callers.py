@@ -19,6 +19,8 @@ from gateway.call import JsonObject
 from gateway.caller import CantAsk
 from gateway.serve.connected import connected
 from gateway.serve.questions import lacking, worded
+from gateway.serve.written import note
+from gateway.verbatim import altered
 
 __all__ = ["Quiet", "Talking", "declared", "meta_of", "wants_nothing_meanwhile"]
 
@@ -73,7 +75,7 @@ class Talking:
         if method == "notifications/progress":
             if self._token is None:
                 return
-            params = {**params, "progressToken": self._token}
+            params = altered({**params, "progressToken": self._token}, params)
         if len(self._unheard) >= MOST_UNHEARD:
             return
         self._unheard.append((method, params))
@@ -111,8 +113,7 @@ class Talking:
         try:
             while self._unheard:
                 method, params = self._unheard.popleft()
-                note = types.Notification[dict[str, Any], str](method=method, params=dict(params))
-                await self._context.session.send_notification(note, related_request_id=self._context.request_id)
+                await note(self._context, method, params)
         except Exception as error:  # noqa: BLE001 - a client that is gone; its call ends by itself
             log.debug("a client could not be told of its call: %r", error)
         finally:

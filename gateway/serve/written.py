@@ -4,7 +4,8 @@ The SDK writes answers from its models, which know values and no texts. So each 
 pipes we write ourselves (`line`). The SDK's transport of a session has a method that makes events, which is ours
 (`event`). What answers a modern request over HTTP is one function of the SDK's, which leaves no such room; but the last
 part of its response is the answer, always. So the answer is set aside when it is there, and put in the place of that
-part, whatever stands in it (`past_the_sdk`): nothing is searched for among bytes, and nothing is written twice.
+part, whatever stands in it (`past_the_sdk`): nothing is searched for among bytes, and nothing is written twice. What
+is said before it is an event there, which we write (`note`).
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,12 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from gateway.call import JsonObject
 from gateway.serve.asgi import Message, Scope, Send
 from gateway.serve.envelope import laid_out, response
-from gateway.verbatim import encode, on_one_line, whole, wholes
+from gateway.verbatim import encode, on_one_line, parts, whole, wholes
 
-__all__ = ["answered", "event", "failed", "line", "past_the_sdk"]
+__all__ = ["answered", "event", "failed", "line", "note", "past_the_sdk"]
 
 _ASIDE = "toolgate.aside"  # in a request's state: its answer
+_EVENT = b"event: message\r\ndata: %b\r\n\r\n"
 _LENGTH, _TYPE, _STREAM = b"content-length", b"content-type", b"text/event-stream"
 
 
@@ -55,7 +57,7 @@ def past_the_sdk(scope: Scope, send: Send) -> Send:
             streams = (_TYPE, _STREAM) in part["headers"]
             part = part if text is None or streams else {**part, "headers": _headers(part, text)}
         elif text is not None and not part.get("more_body", False):
-            part = {**part, "body": b"event: message\r\ndata: %b\r\n\r\n" % on_one_line(text) if streams else text}
+            part = {**part, "body": _EVENT % on_one_line(text) if streams else text}
         await send(part)
 
     return sent
@@ -65,9 +67,21 @@ def _headers(start: Message, text: bytes) -> list[tuple[bytes, bytes]]:
     return [*(each for each in start["headers"] if each[0] != _LENGTH), (_LENGTH, b"%d" % len(text))]
 
 
+async def note(context: Any, method: str, params: JsonObject) -> None:
+    """A notification on the stream of this request."""
+    channel, texts = context.session._request_outbound, dict(parts(params, params))  # noqa: SLF001 - it has no other name
+    if not hasattr(channel, "sink"):
+        await channel.notify(method, texts)
+    elif channel.sink is not None:  # else its client has asked for no stream
+        await channel.sink.send(_EVENT % line(types.JSONRPCNotification(jsonrpc="2.0", method=method, params=texts)))
+
+
 def line(message: types.JSONRPCMessage) -> bytes:
     """One JSON-RPC message as one line, without its end."""
     match message:
+        case types.JSONRPCNotification():
+            params = {} if message.params is None else {"params": message.params}
+            return on_one_line(encode({"jsonrpc": "2.0", "method": message.method, **params}))
         case types.JSONRPCResponse():
             return on_one_line(encode({"jsonrpc": "2.0", "id": message.id, "result": message.result}))
         case types.JSONRPCError() if _has_text(message.error):

@@ -25,7 +25,8 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     meter       how much a server says beside its answers, and how long it waits then
     pool, wires, response, http1, sse  the fast lane for modern HTTP; `pools` holds one for each subject
     auth/           tokens on requests: log-ins, client credentials, exchanges; which addresses are reached for them
-    streamable      the SDK's client for the older HTTP, whose answers keep their text
+    streamable      the SDK's client for the older HTTP, whose answers keep their text; `http_sse`, what was before that
+    nameless        an error without an id, where it can't come as the answer to what was posted
     safe_transport  one failed request must not tear down the SDK's client; `redirects`, which it follows
 """
 

@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import anyio
 import httpx2
 import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.client.session import ClientSession
-from mcp.client.sse import sse_client
 from mcp.shared.exceptions import MCPError
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
-from mcp.shared.message import SessionMessage
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERSION
 from pydantic import ValidationError
 
@@ -24,6 +22,8 @@ from gateway.call import JsonObject
 from gateway.upstream import wire
 from gateway.upstream.auth.carrying import carrying
 from gateway.upstream.connection import CLIENT, Connection, Link
+from gateway.upstream.http_sse import http_sse
+from gateway.upstream.nameless import Nameless
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.pool import Pool
 from gateway.upstream.pools import Pools
@@ -43,8 +43,10 @@ LISTENING = 0.25  # seconds for a server to say that it tells of changes, before
 TURNED_AWAY = (401, 403)
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
 
+log = logging.getLogger("toolgate.upstream")
+
 # At INFO and DEBUG these log addresses, headers and messages as they are, secrets and arguments included.
-for _name in ("httpx2", "httpcore2", "mcp.client.streamable_http", "mcp.client.sse"):
+for _name in ("httpx2", "httpcore2", "mcp.client.streamable_http"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
@@ -67,12 +69,13 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     """Opens everything on `stack`, which the same task must close. Raises whatever went wrong."""
     opened = await _open(stack, opening, link)
     streams, pipes = opened.streams, opened.pipes
-    exchange = Exchange()
+    exchange = Exchange(nameless=Nameless() if _is_one_stream(opening.transport) else None)
     talk = Talk(opening.name, link.doubt, opening.updated, may_ask=bool(opening.capabilities))
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
     ended = partial(link.lose, "" if pipes else "the server closed the connection")
-    dispatcher = JSONRPCDispatcher(Incoming(streams[0], ended, _listener(talk, outgoing, exchange)), outgoing)
+    incoming = Incoming(streams[0], exchange, ended, _Listener(opening.name, talk, outgoing, exchange))
+    dispatcher = JSONRPCDispatcher(incoming, outgoing)
     session = ClientSession(dispatcher=dispatcher, client_info=CLIENT)
     await stack.enter_async_context(session)
     introduce = partial(introduced, session, dispatcher, opening.capabilities)
@@ -120,24 +123,14 @@ async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
         )
         link.explain = pipes.why
         return _Opened((pipes.read, pipes.write), pipes)
-    if transport.sse:
-        return _Opened(await stack.enter_async_context(_sse(transport, opening, link)))
-    safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling)
+    safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling, fragile=transport.sse)
     client = _http_client(transport.headers, opening, safe)
     await stack.enter_async_context(client)
+    if transport.sse:
+        older = http_sse(transport.url, client, ceiling=opening.ceiling, broken=link.lose)
+        return _Opened(await stack.enter_async_context(older))
     streams = streamable(transport.url, client, ceiling=opening.ceiling)
     return _Opened(await stack.enter_async_context(streams), http=safe)
-
-
-def _sse(transport: Http, opening: Opening, link: Link) -> Any:
-    def factory(
-        headers: dict[str, str] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
-    ) -> httpx2.AsyncClient:
-        del timeout, auth
-        safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling, fragile=True)
-        return _http_client(headers or {}, opening, safe)
-
-    return sse_client(transport.url, headers=dict(transport.headers), httpx_client_factory=factory)
 
 
 def _http_client(headers: Mapping[str, str], opening: Opening, transport: SafeTransport) -> httpx2.AsyncClient:
@@ -145,19 +138,41 @@ def _http_client(headers: Mapping[str, str], opening: Opening, transport: SafeTr
     return httpx2.AsyncClient(headers=dict(headers), transport=transport, timeout=timeout)
 
 
-def _listener(talk: Talk, outgoing: Outgoing, exchange: Exchange) -> Callable[[types.JSONRPCMessage], bool]:
-    async def answer(message: types.JSONRPCResponse | types.JSONRPCError) -> None:
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who asked is gone
-            await outgoing.send(SessionMessage(message))
+def _is_one_stream(transport: Transport) -> bool:
+    """Whether all answers come on one, so that an error without an id may be about any request."""
+    return isinstance(transport, Stdio) or transport.sse
 
-    def listen_first(message: types.JSONRPCMessage) -> bool:
+
+class _Listener:
+    """Hears what the server `name` says before the SDK does. Returns whether that need not hear it."""
+
+    def __init__(self, name: str, talk: Talk, outgoing: Outgoing, exchange: Exchange) -> None:
+        self._name, self._talk, self._outgoing, self._exchange = name, talk, outgoing, exchange
+        self._has_said = False
+
+    def __call__(self, item: SessionMessage) -> bool:
+        message = item.message
         if isinstance(message, types.JSONRPCNotification):
-            talk.hear({"method": message.method, "params": message.params})
-        if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)) and exchange.answered(message):
-            talk.answered(message.id)
-        return isinstance(message, types.JSONRPCRequest) and talk.asked(message, answer)
+            self._talk.hear({"method": message.method, "params": message.params})
+        if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)):
+            self._hear_answer(message)
+        about = item.metadata.related_request_id if isinstance(item.metadata, ServerMessageMetadata) else None
+        return isinstance(message, types.JSONRPCRequest) and self._talk.asked(message, self._answer, about)
 
-    return listen_first
+    def _hear_answer(self, message: types.JSONRPCResponse | types.JSONRPCError) -> None:
+        if not self._exchange.named(message) and not self._has_said:
+            self._has_said = True
+            log.warning(
+                "server %s says in an error (%s) no id, and it may be about several requests, or none: nobody gets it",
+                self._name,
+                message.error.code if isinstance(message, types.JSONRPCError) else "",
+            )
+        if self._exchange.answered(message):
+            self._talk.answered(message.id)
+
+    async def _answer(self, message: types.JSONRPCResponse | types.JSONRPCError) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # who asked is gone
+            await self._outgoing.send(SessionMessage(message))
 
 
 Introduce = Callable[[], Awaitable[None]]

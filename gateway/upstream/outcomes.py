@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, InputRequired, JsonObject, Outcome, Refused, TaskCreated, Unsent
 from gateway.upstream.statuses import answered
-from gateway.upstream.wire import flaw_in
+from gateway.upstream.wire import flaw_in, id_hint
 from gateway.visible import shortened
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "of_message",
     "of_status",
     "transport_error",
+    "unreadable",
 ]
 
 Fate = Literal["unsent", "in_doubt", "refused", "session_lost"]
@@ -50,6 +51,14 @@ _SDK_ERRORS = (
 def transport_error(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> types.ErrorData:
     """An error made on this side of the wire, recognised again by `fate_of`."""
     return types.ErrorData(code=code, message=why, data={_MARK: fate})
+
+
+def unreadable(data: bytes) -> types.JSONRPCError | None:
+    """In the place of a message that is none, an answer for whoever waits for it, if it gives away whom it is for."""
+    if (request_id := id_hint(data)) is None:
+        return None
+    error = transport_error("in_doubt", "the answer can't be read: it is not JSON-RPC")
+    return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
 
 
 def fate_of(error: MCPError) -> Fate | None:

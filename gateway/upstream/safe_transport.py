@@ -35,7 +35,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
     """Wraps the real transport. `broken` is called with the reason when the server is not there, or not as it was.
 
     A request that fails in another way says nothing about the others, so it is only answered; but with `fragile` it
-    is reported too: the SDK's client for HTTP+SSE stops writing after any failed POST.
+    is reported too: over HTTP+SSE nothing is written after a failed POST (`http_sse`).
     """
 
     def __init__(

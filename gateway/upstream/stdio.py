@@ -20,7 +20,7 @@ from mcp.shared.message import SessionMessage
 
 from gateway.upstream import reasons, wire
 from gateway.upstream.meter import PIPE, Meter
-from gateway.upstream.outcomes import transport_error
+from gateway.upstream.outcomes import unreadable
 from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio, longest_secret, redacted
@@ -138,10 +138,7 @@ class Lines(_Closable):
         except ValueError:
             self.noise = _beginning(line, self._stdio)
             self._log.debug("stdout holds a line that is not JSON-RPC: %r", self.noise)
-        if (request_id := wire.id_hint(line)) is None:
-            return None
-        error = transport_error("in_doubt", "the answer can't be read: it is not JSON-RPC")
-        return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
+        return unreadable(line)
 
 
 class _Input(_Closable, asyncio.Protocol):

@@ -15,7 +15,7 @@ import mcp_types as types
 from mcp.client._transport import TransportStreams
 from mcp.client.streamable_http import StreamableHTTPTransport
 from mcp.shared._context_streams import create_context_streams
-from mcp.shared.message import SessionMessage
+from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from gateway.upstream import wire
 from gateway.upstream.outcomes import transport_error
@@ -64,14 +64,16 @@ class _Transport(StreamableHTTPTransport):
     ) -> bool:
         said = sse.data.encode(errors="replace")
         found = _message(said, original_request_id) if sse.event == "message" else None
-        if not isinstance(found, (types.JSONRPCResponse, types.JSONRPCError)):
+        if found is None:
             return await super()._handle_sse_event(sse, read_stream_writer, original_request_id, resumption_callback)
-        if original_request_id is not None:
+        answers = isinstance(found, (types.JSONRPCResponse, types.JSONRPCError))
+        if answers and original_request_id is not None:
             found = _as_answer(found, original_request_id)
-        await read_stream_writer.send(SessionMessage(found))
+        about = ServerMessageMetadata(original_request_id)  # whose stream it is
+        await read_stream_writer.send(SessionMessage(found, about))
         if sse.id and resumption_callback is not None:
             await resumption_callback(sse.id)
-        return True
+        return answers
 
 
 async def _body(response: httpx2.Response) -> bytes:

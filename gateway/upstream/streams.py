@@ -11,6 +11,7 @@ from mcp.client._transport import ReadStream, WriteStream
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 
+from gateway.upstream.nameless import Nameless
 from gateway.upstream.outcomes import fate_of
 
 __all__ = ["Exchange", "Incoming", "Outgoing"]
@@ -20,13 +21,29 @@ __all__ = ["Exchange", "Incoming", "Outgoing"]
 class Exchange:
     """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire, and
     `unanswered` those of them to which the server has said nothing yet. `more`: what their errors say that the SDK does
-    not hand on.
+    not hand on. `nameless`: where an error may come that names no request; `late` is one of which that is clear now.
     """
 
     frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
     started: set[types.RequestId] = field(default_factory=set)
     unanswered: set[types.RequestId] = field(default_factory=set)
     more: dict[types.RequestId, Mapping[str, Any]] = field(default_factory=dict)
+    nameless: Nameless | None = None
+    late: types.JSONRPCError | None = None
+
+    def named(self, message: types.JSONRPCResponse | types.JSONRPCError) -> bool:
+        """Whether it is known whose answer this is; an error that names nobody is given the name, where it is."""
+        if self.nameless is not None:
+            if message.id is None and isinstance(message, types.JSONRPCError):
+                message.id = self.nameless.meant(message)
+            if message.id is not None:
+                self.late = self.nameless.answered(message.id)
+        return message.id is not None
+
+    def taken_late(self) -> SessionMessage | None:
+        """The one that is due, once."""
+        late, self.late = self.late, None
+        return None if late is None else SessionMessage(late)
 
     def answered(self, message: types.JSONRPCResponse | types.JSONRPCError) -> bool:
         """Whether this is the server's own answer, and not what a transport says in its place."""
@@ -66,7 +83,7 @@ class _Wrapped:
         await self.aclose()
 
 
-Taken = Callable[[types.JSONRPCMessage], bool]
+Taken = Callable[[SessionMessage], bool]
 
 
 class Incoming(_Wrapped):
@@ -76,10 +93,14 @@ class Incoming(_Wrapped):
     """
 
     def __init__(
-        self, inner: ReadStream[SessionMessage | Exception], ended: Callable[[], None], taken: Taken = lambda _: False
+        self,
+        inner: ReadStream[SessionMessage | Exception],
+        exchange: Exchange,
+        ended: Callable[[], None],
+        taken: Taken = lambda _: False,
     ) -> None:
         super().__init__(inner)
-        self._source = inner
+        self._source, self._exchange = inner, exchange
         self._ended, self._taken = ended, taken
 
     def __aiter__(self) -> Self:
@@ -88,8 +109,8 @@ class Incoming(_Wrapped):
     async def __anext__(self) -> SessionMessage | Exception:
         try:
             while True:
-                item = await self._source.__anext__()
-                if not isinstance(item, SessionMessage) or not self._taken(item.message):
+                item = self._exchange.taken_late() or await self._source.__anext__()
+                if not isinstance(item, SessionMessage) or not self._taken(item):
                     return item
         except (StopAsyncIteration, anyio.ClosedResourceError):
             self._ended()
@@ -97,8 +118,8 @@ class Incoming(_Wrapped):
 
     async def receive(self) -> SessionMessage | Exception:
         while True:
-            item = await self._source.receive()
-            if not isinstance(item, SessionMessage) or not self._taken(item.message):
+            item = self._exchange.taken_late() or await self._source.receive()
+            if not isinstance(item, SessionMessage) or not self._taken(item):
                 return item
 
 
@@ -113,6 +134,9 @@ class Outgoing(_Wrapped):
     async def send(self, item: SessionMessage, /) -> None:
         """Raises BrokenResourceError or ClosedResourceError, as the transports do; nothing was sent then."""
         message = item.message
+        if self._exchange.nameless is not None:
+            call = isinstance(message, types.JSONRPCRequest) and message.id in self._exchange.frozen
+            self._exchange.nameless.wrote(message, call=call)
         if not isinstance(message, types.JSONRPCRequest):
             await self._target.send(item)
             return

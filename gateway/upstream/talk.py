@@ -1,11 +1,12 @@
 """What a server says besides answers, on one connection: progress, log messages and questions, each to its caller.
 
 Progress has a token, which is ours. A log message of the older era and a server's question have nothing that links them
-to a request. A question belongs to the one caller who is being served, and if there are several with different keys, to
-none of them; connections on which a server may ask are made so that this does not happen (`private`), and on all others
-nobody is asked: what was not declared in the handshake, a server may not ask for. A log message is for those who are
-being served, as long as they are one subject's: what a server says of one person's call is no other one's to hear. Nor
-is it anybody's while the policy redacts one of the calls that it may be about.
+to a request, but for the stream of a request on which a question comes over Streamable HTTP. Any other belongs to the
+one caller who is being served, and if there are several with different keys, to none of them; connections on which a
+server may ask are made so that this does not happen (`private`), and on all others nobody is asked: what was not
+declared in the handshake, a server may not ask for. A log message is for those who are being served, as long as they
+are one subject's: what a server says of one person's call is no other one's to hear. Nor is it anybody's while the
+policy redacts one of the calls that it may be about.
 
 Who gives a request up does not end the server's work at it (MCP, Cancellation: it may go on, and need not answer). So
 it stays among those of which the server may be speaking until its answer comes, or the connection ends.
@@ -23,6 +24,7 @@ import mcp_types as types
 from gateway.call import JsonObject, Subject
 from gateway.caller import Caller, CantAsk, asks
 from gateway.signature import Misleading, signed
+from gateway.upstream.wire import SAID, flaw_in
 
 __all__ = ["Talk", "weight"]
 
@@ -120,10 +122,8 @@ class Talk:
         params = params if isinstance(params, Mapping) else {}
         if not isinstance(method, str):
             return
-        if method == "notifications/progress":
-            self._progress(params, caller)
-        elif method == "notifications/message":
-            self._logged(params, caller)
+        if method in SAID:
+            self._said(method, params, caller)
         elif method == "notifications/cancelled":
             self._withdrawn(params)
         elif method == COMPLETE:
@@ -133,9 +133,11 @@ class Talk:
         elif method in _LISTS:
             self._changed(_LISTS[method])
 
-    def asked(self, request: types.JSONRPCRequest, send: Send) -> bool:
-        """Takes a server's question, if there is one caller whom it can be for."""
-        caller = self._only() if self._may_ask else None
+    def asked(self, request: types.JSONRPCRequest, send: Send, about: str | int | None = None) -> bool:
+        """Takes a server's question, if there is one caller whom it can be for. `about` is the request on whose own
+        stream it came, where there is such a thing.
+        """
+        caller = self._whose(about) if self._may_ask else None
         if request.method not in QUESTIONS or caller is None or not asks(caller.capabilities):
             return False
         if len(self._questions) >= MOST_QUESTIONS:
@@ -170,10 +172,24 @@ class Talk:
         else:
             await send(types.JSONRPCResponse(jsonrpc="2.0", id=request.id, result=dict(result)))
 
+    def _whose(self, about: str | int | None) -> Caller | None:
+        """Whom a question is for. What was given up is nobody's question any more, least of all another request's."""
+        if about is None or about not in self._callers:
+            return None if about in self._abandoned else self._only()
+        return self._callers[about]
+
     def _only(self) -> Caller | None:
         """The one who is being served; the newest of several requests of the same."""
         callers = list(self._callers.values())
         return callers[-1] if callers and len({caller.key for caller in callers}) == 1 else None
+
+    def _said(self, method: str, params: JsonObject, caller: Caller | None) -> None:
+        if flaw := flaw_in(params):
+            log.debug("server %s: what it says of a call can't be passed on: %s", self._name, flaw)
+        elif method == "notifications/progress":
+            self._progress(params, caller)
+        else:
+            self._logged(params, caller)
 
     def _progress(self, params: JsonObject, caller: Caller | None) -> None:
         token = params.get("progressToken")

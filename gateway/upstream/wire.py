@@ -18,6 +18,7 @@ from gateway.verbatim import Verbatim, depth_over, encode, surely_json
 __all__ = [
     "MAX_DEPTH",
     "MAX_MESSAGE",
+    "SAID",
     "Data",
     "answer",
     "dump",
@@ -47,6 +48,7 @@ _FRAMES = (  # of a result, as nearly everybody writes them
     (b'{"jsonrpc": "2.0", "id": %(id)d, "result": ', b"}"),
     (b'{"result":', b',"jsonrpc":"2.0","id":%(id)d}'),
 )
+SAID = ("notifications/progress", "notifications/message")  # what of it nobody here reads, goes on to a client
 _ID = re.compile(rb'"id"\s*:\s*(\d{1,18}|"[A-Za-z0-9_.-]{1,64}")')
 
 
@@ -64,15 +66,19 @@ def read(data: Data) -> Any:
 
 
 def message(data: Data, asked: int | str | None = None) -> types.JSONRPCMessage:
-    """A JSON-RPC message. A result, and what stands in an error, keep their text, if they can. An error without an id
-    has that of the only request that it can be about, if there is one. Raises ValueError when it is none.
+    """A JSON-RPC message. A result, what stands in an error, and what is said beside answers keep their text, if they
+    can. An error without an id has that of the only request that it can be about, if there is one. Raises ValueError
+    when it is none.
     """
     if (response := _response(data)) is not None:
         return response
     said = answer(data)
-    if asked is not None and isinstance(said, dict) and "error" in said and said.get("id") is None:
-        said["id"] = asked
-    return types.jsonrpc_message_adapter.validate_python(said, by_name=False)
+    if isinstance(said, dict) and "error" in said and said.get("id") is None:
+        said["id"] = asked  # what is missing says as little as `null`
+    made = types.jsonrpc_message_adapter.validate_python(said, by_name=False)
+    if isinstance(made, types.JSONRPCNotification) and isinstance(said.get("params"), Verbatim):
+        made.params = said["params"]
+    return made
 
 
 def _response(data: Data) -> types.JSONRPCResponse | None:
@@ -90,9 +96,13 @@ def _response(data: Data) -> types.JSONRPCResponse | None:
 
 
 def answer(data: Data) -> Any:
-    """As `read`; what stands in the error of a response keeps its text, if it can."""
+    """As `read`; what stands in the error of a response, and what is said beside answers, keeps its text, if it can."""
     value = read(data)
-    error = value.get("error") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return value
+    if value.get("method") in SAID and isinstance(value.get("params"), dict):
+        value["params"] = _kept(value["params"], data)
+    error = value.get("error")
     if isinstance(error, dict):
         try:
             texts = verbatim.texts(bytes(verbatim.texts(data)["error"]))
@@ -100,6 +110,13 @@ def answer(data: Data) -> Any:
             return value
         error |= {name: _with_text(item, texts[name]) for name, item in error.items() if isinstance(item, (dict, list))}
     return value
+
+
+def _kept(params: dict[str, Any], data: Data) -> Any:
+    try:
+        return verbatim.kept(params, bytes(verbatim.texts(data)["params"]))
+    except (ValueError, RecursionError):
+        return params
 
 
 def _with_text(item: Any, text: Any) -> Any:

@@ -1,11 +1,13 @@
 """Raw JSON in, raw JSON out: what a server wrote comes through as it wrote it, whatever the two sides speak.
 
 Numbers that no float holds, escapes, the order of members and the blanks between them: each member of a result, the
-data of an error and each item of a list is compared byte for byte (`tests/fixtures/spelling_server.py`).
+data of an error, what is said before the answer, and each item of a list is compared byte for byte
+(`tests/fixtures/spelling_server.py`).
 """
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,16 +17,28 @@ from typing import Any
 import pytest
 
 from gateway.verbatim import fields, items
-from tests.conformance.matrix import SERVERS, WAYS, Way, clients
+from tests.conformance import matrix
+from tests.conformance.matrix import WAYS, Way, clients
 from tests.fixtures import spelling_server as server
 from tests.fixtures.peer import Peer, Reply
 from tests.fixtures.project import Project
 
 PROGRAM = str(Path(server.__file__))
-PROGRESS = {"progressToken": "p"}
+SERVERS = {**matrix.SERVERS, "sse-legacy": ("sse", "legacy")}
+PROGRESS = {"progressToken": "caf\u00e9", "io.modelcontextprotocol/logLevel": "info"}
 Found = Mapping[tuple[str, str], str]  # by server and check: what is wrong, or nothing
 
-CHECKS = ("call", "progress", "error", "error_after_progress", "prompt", "resource", "completion", *server.LISTS)
+CHECKS = (
+    "call",
+    "unread",
+    "progress",
+    "error",
+    "error_after_progress",
+    "prompt",
+    "resource",
+    "completion",
+    *server.LISTS,
+)
 
 
 @contextlib.contextmanager
@@ -36,7 +50,7 @@ def entry(transport: str, era: str, scheme: str) -> Iterator[Mapping[str, Any]]:
     process = subprocess.Popen([sys.executable, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout
-        yield {"url": process.stdout.readline().strip()}
+        yield {"url": process.stdout.readline().strip(), "type": transport}
     finally:
         process.communicate()  # ends its standard input, and with it the server
 
@@ -47,6 +61,8 @@ async def looked_at(way: Way, folder: Path) -> Found:
         entries = {name: stack.enter_context(entry(*SERVERS[name], name)) for name in SERVERS}
         project = Project.of(folder / "project", entries)
         async with asyncio.timeout(120), clients(way, project) as (peer, _):
+            if peer.era == "legacy":
+                await peer.ask("logging/setLevel", {"level": "info"})
             return {(name, check): await outcome(peer, name, check) for name in SERVERS for check in CHECKS}
 
 
@@ -76,7 +92,13 @@ async def called(peer: Peer, name: str) -> None:
 async def with_progress(peer: Peer, name: str) -> None:
     before = len(peer.told)
     same(await peer.call(f"{name}__spelled", meta=PROGRESS), server.RESULT, name)
-    assert [note["params"]["progress"] for note in peer.told[before:]] == [1, 2]
+    said = [fields(text.encode())["params"] for text in peer.told_as[before:]]
+    first, logged, second = (fields(params) for params in said)
+    assert list(first) == ["progressToken", *fields(f"{{{server.PROGRESS}}}".encode())]
+    assert json.loads(first.pop("progressToken")) == PROGRESS["progressToken"]
+    assert first == fields(f"{{{server.PROGRESS}}}".encode())
+    assert (logged, list(logged)) == (told := fields(server.LOGGED.encode()), list(told))
+    assert second["progress"] == b"2"
 
 
 def same_error(reply: Reply) -> None:
@@ -93,6 +115,12 @@ async def refused(peer: Peer, name: str) -> None:
 
 async def refused_after_progress(peer: Peer, name: str) -> None:
     same_error(await peer.call(f"{name}__refused", meta=PROGRESS))
+
+
+async def unread(peer: Peer, name: str) -> None:
+    """An error without an id: nothing else is under way."""
+    error = (await peer.call(f"{name}__unread")).error
+    assert (error["code"], error["message"]) == (-32700, "Parse error")
 
 
 async def got(peer: Peer, name: str) -> None:
@@ -121,6 +149,7 @@ async def listed(peer: Peer, name: str, method: str) -> None:
 ONE: Mapping[str, Callable[[Peer, str], Any]] = {
     "call": called,
     "progress": with_progress,
+    "unread": unread,
     "error": refused,
     "error_after_progress": refused_after_progress,
     "prompt": got,

@@ -1,11 +1,13 @@
-"""Which era a server is taken for."""
+"""Which era a server is taken for; and whose an error is that names no request."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from gateway.call import InDoubt, Refused
 from gateway.upstream.connect import negotiate
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.spec import Era
@@ -88,3 +90,62 @@ def test_a_server_of_the_older_era_may_turn_away_only_who_asks_for_the_other() -
     session: Any = Session([REFUSED], [None])
     asyncio.run(negotiate(session, "auto", 10))
     assert session.done == ["discover", "initialize"]
+
+
+PATIENCE = 60.0
+PARSE_ERROR = Refused(-32700, "Parse error", [0])
+
+
+@pytest.mark.parametrize("named", [{"id": None}, {}], ids=["null", "missing"])
+def test_an_error_without_an_id_ends_the_only_call_that_is_under_way(
+    named: dict[str, Any], hostile: Any, upstreams: Any, call: Any
+) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), upstreams(hostile("late")) as up:
+            for _ in range(2):
+                outcome = await up.forward(call("late/act", {"nameless": named}), timeout=2 * PATIENCE, meta={})
+                assert outcome == PARSE_ERROR
+
+    asyncio.run(scenario())
+
+
+def test_of_two_calls_the_wrong_one_never_gets_it_and_the_other_one_does_when_that_is_clear(
+    hostile: Any, upstreams: Any, call: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), upstreams(hostile("late")) as up:
+
+            async def act(**arguments: Any) -> Any:
+                return await up.forward(call("late/act", arguments), timeout=2 * PATIENCE, meta={})
+
+            async def held() -> str:
+                return str((await act(none=True)).result["content"][0]["text"])
+
+            holding = asyncio.ensure_future(act(hold=True))
+            while await held() != "1 held":
+                pass
+            nameless = asyncio.ensure_future(act(nameless={"id": None}))
+            assert await held() == "1 held"  # what came before is heard by now
+            assert not holding.done()
+            assert not nameless.done()
+            await act(release=True)
+            assert (await holding).result["content"] == [{"type": "text", "text": "late"}]
+            assert await nameless == Refused(-32700, "Parse error", [1])
+
+    with caplog.at_level(logging.WARNING, "toolgate.upstream"):
+        asyncio.run(scenario())
+    assert [one for one in caplog.messages if "no id" in one] == [
+        "server late says in an error (-32700) no id, and it may be about several requests, or none: nobody gets it"
+    ]
+
+
+def test_while_a_call_that_was_given_up_may_be_meant_the_next_one_is_not(
+    hostile: Any, upstreams: Any, call: Any, given_up: Any
+) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), upstreams(hostile("late")) as up:
+            await given_up(up, call("late/act", {"hold": True}))
+            outcome = await up.forward(call("late/act", {"nameless": {}}), timeout=0.5, meta={})
+            assert isinstance(outcome, InDoubt)
+
+    asyncio.run(scenario())

@@ -67,11 +67,13 @@ def call(**meta: Any) -> types.JSONRPCRequest:
 
 def test_a_result_keeps_its_text_as_a_body_and_at_the_end_of_a_stream() -> None:
     spelling = Spelling("legacy", "s")
-    plain, first, second, streamed = asyncio.run(asked(spelling, call(), call(progressToken=1)))
+    plain, first, logged, second, streamed = asyncio.run(asked(spelling, call(), call(progressToken=1)))
     for response in (plain, streamed):
         assert isinstance(response.result, Verbatim)
         assert (response.id, response.result.text) == ("toolgate-tools/call", server.RESULT.encode())
-    assert [note.params["progress"] for note in (first, second)] == [1, 2]
+    assert first.params.text == b'{"progressToken":1,%b}' % server.PROGRESS.encode()
+    assert logged.params.text == server.LOGGED.encode()
+    assert second.params["progress"] == 2
     assert spelling.closed
 
 

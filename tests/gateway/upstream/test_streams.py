@@ -24,7 +24,7 @@ class Wire:
         send, self.sent = anyio.create_memory_object_stream[SessionMessage](10)
         self.says, receive = anyio.create_memory_object_stream[SessionMessage | Exception](10)
         self.outgoing = Outgoing(send, self.exchange)
-        self.incoming = Incoming(receive, self._end)
+        self.incoming = Incoming(receive, self.exchange, self._end)
 
     def _end(self) -> None:
         self.ended = True

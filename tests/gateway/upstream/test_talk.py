@@ -356,3 +356,40 @@ def test_a_page_that_nobody_should_open_is_refused_to_its_server_and_shown_to_no
         assert ann.asked == []
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("flaw", [{"data": float("nan")}, {"data": "\ud800"}])
+@pytest.mark.parametrize("method", ["notifications/message", "notifications/progress"])
+def test_what_can_not_be_passed_on_is_said_to_nobody(method: str, flaw: JsonObject) -> None:
+    talk, ann = quiet(), Client("a")
+    with talk.serving("t", ann, None, ANN):
+        talk.hear({"method": method, "params": {"level": "error", "progressToken": "t", **flaw}})
+        assert ann.heard == []
+        talk.hear({"method": method, "params": {"level": "error", "progressToken": "t"}})
+        assert len(ann.heard) == 1
+
+
+def test_a_question_on_the_stream_of_a_request_is_for_whoever_waits_for_that_one() -> None:
+    async def scenario() -> None:
+        talk, older, newer, sent = quiet(), Client("a"), Client("a"), Sent()
+        with talk.serving("t-1", older), talk.serving("t-2", newer):
+            assert talk.asked(question(1), sent, "t-1")
+            assert talk.asked(question(2), sent, "ours")  # the result of its task
+            await settled()
+            assert (len(older.asked), len(newer.asked)) == (1, 1)
+        assert not talk.asked(question(3), sent, "t-1")
+
+    asyncio.run(scenario())
+
+
+def test_a_late_question_on_the_stream_of_a_request_that_was_given_up_is_nobodys() -> None:
+    async def scenario() -> None:
+        talk, client, sent = quiet(), Client("a"), Sent()
+        with talk.serving("t-2", client):
+            talk.abandoned("t-1", ANN, spared=False)
+            assert not talk.asked(question(1), sent, "t-1")
+            assert talk.asked(question(2), sent)
+            await settled()
+            assert client.asked == ["elicitation/create"]
+
+    asyncio.run(scenario())
