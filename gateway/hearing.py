@@ -19,7 +19,7 @@ from gateway.fulfilment import NO_QUESTIONS
 from gateway.run import Run
 from gateway.sources import Heard, Sources, extended, heard_in
 from gateway.values import value
-from gateway.verbatim import altered, encode
+from gateway.verbatim import altered, encode, whole
 
 __all__ = ["Ear", "Listening", "OfRun", "discreet", "overheard"]
 
@@ -218,7 +218,7 @@ class _Bounded:
 
     def _has_room(self, params: JsonObject) -> bool:
         """What does not fit ends it: what comes behind it would say something else without it."""
-        self._left = max(-1, self._left - len(encode(params))) if self._left >= 0 else -1
+        self._left = max(-1, self._left - len(encode(whole(params)))) if self._left >= 0 else -1
         return self._left >= 0
 
 

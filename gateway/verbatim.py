@@ -98,8 +98,8 @@ def read(text: bytes) -> Any:
 
 
 def kept(value: Any, text: bytes) -> Any:
-    """The same for what nobody here reads the numbers of, and which somebody has read: `value`. Numbers beyond the
-    range of floats, and half characters, stay in the text as they are. Raises ValueError for what has none to be kept.
+    """The same of what nobody here reads the numbers of: those beyond the range of floats stay in the text as they are.
+    `value` is what somebody has read. Raises ValueError for what else can't be passed on.
     """
     try:
         return read(text)

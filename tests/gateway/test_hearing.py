@@ -12,6 +12,7 @@ from gateway.caller import NOBODY, CantAsk, nobody
 from gateway.duties import Duties
 from gateway.hearing import Listening, OfRun, discreet, overheard
 from gateway.run import fold
+from gateway.verbatim import Verbatim, read
 from tests.builders import QUEUED, STARTED, a_call, admitted, recorded, returned, wanted
 from tests.gateway.test_sources import answered
 
@@ -198,6 +199,22 @@ def test_bare_progress_is_nothing_but_numbers() -> None:
     discreet(telling, Duties(("ssn",))).hear("notifications/progress", {**told, "data": {"ssn": "123"}})
     discreet(telling, Duties(("ssn",))).hear("notifications/progress", {"progress": "123-45-6789", "total": None})
     assert telling.said == [told, {}]
+
+
+def test_its_numbers_are_those_that_the_server_wrote() -> None:
+    telling = Telling()
+    told = read(b'{"progress":1.10,"message":"123","total": 1E5}')
+    discreet(telling, Duties(("ssn",))).hear("notifications/progress", told)
+    (said,) = telling.said
+    assert isinstance(said, Verbatim)
+    assert said.text == b'{"progress":1.10,"total":1E5}'
+
+
+def test_its_size_is_that_of_its_text() -> None:
+    telling = Telling()
+    caller = discreet(telling, Duties(max_result_bytes=1024))
+    caller.hear("notifications/message", read(b'{"data":[%b]}' % (b" " * 2000)))
+    assert telling.said == []
 
 
 def test_what_is_said_before_the_answer_may_not_be_larger_than_the_answer() -> None:

@@ -16,6 +16,7 @@ from gateway.verbatim import (
     encode,
     fields,
     items,
+    kept,
     listed,
     on_one_line,
     once,
@@ -129,10 +130,10 @@ def test_no_doubled_key_is_overlooked(tree: Any, colon: str, escaped: str, long:
 def test_among_any_number_of_keys_the_one_that_stands_twice_is_found(
     number: str, count: int, long: str, blank: str
 ) -> None:
-    for last, kept in (("last", True), ("k0", False)):
+    for last, keeps in (("last", True), ("k0", False)):
         pairs = ", ".join(f'"k{n}": [{number}]' for n in range(count))
         value = read(f'{{"long": "{long * 5000}", "in": {{{pairs}, "{last}"{blank}: 1}}}}'.encode())
-        assert isinstance(value, Verbatim) is kept
+        assert isinstance(value, Verbatim) is keeps
 
 
 def test_fields_are_the_text_that_they_were() -> None:
@@ -222,3 +223,18 @@ def test_items_are_the_text_that_they_were() -> None:
     assert items(b'[1.10, {"a" :1}]') == [b"1.10", b'{"a" :1}']
     with pytest.raises(ValueError, match=r"."):
         items(b"{}")
+
+
+@pytest.mark.parametrize("text", [b'{"a":1e400}', b'{"a":[-1E999,{"b":1.10}]}', b'{"a":1.10}'])
+def test_what_nobody_reads_keeps_its_text_whatever_its_numbers(text: bytes) -> None:
+    known = json.loads(text)
+    found = kept(known, text)
+    assert (found, found.text) == (known, text)
+    assert encode(parts({**found, "b": 1}, found)) == text[:-1] + b',"b":1}'
+
+
+def test_but_not_what_is_no_json_or_has_a_key_twice() -> None:
+    assert type(kept({"a": 2}, b'{"a":1,"a":2}')) is dict
+    for text in (b'{"a":NaN}', b'{"a":1e400,"a":2}', b'{"a":"\\ud800"}'):
+        with pytest.raises(ValueError, match=r"."):
+            kept(json.loads(text), text)

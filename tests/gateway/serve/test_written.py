@@ -11,8 +11,8 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.serve.asgi import Message
 from gateway.serve.envelope import laid_out
-from gateway.serve.written import answered, event, failed, line, past_the_sdk
-from gateway.verbatim import read
+from gateway.serve.written import answered, event, failed, line, note, past_the_sdk
+from gateway.verbatim import kept, read
 
 STAMP = {"name": "toolgate", "version": "1"}
 TEXT = b'{"n":1.10,\n"s":"\\u00e9 \\/"}'
@@ -126,3 +126,29 @@ def test_without_an_answer_aside_all_is_as_the_sdk_says_it() -> None:
     failed(context, MCPError(4001, "no", {"a": 1}))
     parts = [start(PLAIN), body(b"{}")]
     assert sent(context.request.scope, *parts) == parts
+
+
+class Channel:
+    """What the SDK has for a request. With `sink` it is one of the modern era over HTTP."""
+
+    def __init__(self, **more: Any) -> None:
+        self.said: list[Any] = []
+        self.__dict__.update(more)
+
+    async def notify(self, method: str, params: Any) -> None:
+        self.said.append(line(types.JSONRPCNotification(jsonrpc="2.0", method=method, params=params)))
+
+    async def send(self, event: bytes) -> None:
+        self.said.append(event)
+
+
+@pytest.mark.parametrize("params", [read(TEXT), kept({"n": float("inf")}, b'{"n":1e400}'), {"n": None}])
+def test_what_is_said_before_the_answer_is_the_text_that_it_was(params: Any) -> None:
+    usual, modern = Channel(), Channel()
+    for channel in (usual, Channel(sink=modern), Channel(sink=None)):
+        context: Any = SimpleNamespace(session=SimpleNamespace(_request_outbound=channel))
+        asyncio.run(note(context, "notifications/message", params))
+    text = getattr(params, "text", b'{"n":null}').replace(b"\n", b"")
+    said = b'{"jsonrpc":"2.0","method":"notifications/message","params":%b}' % text
+    assert usual.said == [said]
+    assert modern.said == [b"event: message\r\ndata: %b\r\n\r\n" % said]

@@ -97,6 +97,21 @@ def test_the_first_question_is_not_lost_because_the_stream_for_it_is_slow_to_ope
         asyncio.run(asyncio.wait_for(scenario(spec), 2 * PATIENCE))
 
 
+def test_a_late_question_on_the_stream_of_a_call_that_was_given_up_is_refused_and_not_put_as_another_calls(
+    call: Any,
+) -> None:
+    async def scenario(spec: ServerSpec) -> None:
+        async with Upstreams({"e": spec}) as up:
+            client = Client("c")
+            await given_up(up, call("e/act", {"hold": True}), client)
+            outcome = await up.forward(call("e/act"), timeout=PATIENCE, meta={}, caller=client)
+            assert words(outcome) == "error"
+            assert client.asked == []
+
+    with asking("late") as spec:
+        asyncio.run(asyncio.wait_for(scenario(spec), 2 * PATIENCE))
+
+
 def test_one_session_keeps_its_connection_and_a_modern_client_gets_a_free_one_again(call: Any) -> None:
     async def scenario() -> None:
         async with Upstreams({"e": everything("legacy")}) as up:
