@@ -86,7 +86,8 @@ class Direct:
     def __init__(self, app: App, front: Front, stamp: JsonObject, most_each: int = MAX_EACH) -> None:
         self._app, self._front, self._stamp = app, front, stamp
         self._handshakes = Handshakes()
-        self._seats = Seats(Greeting(app, front, stamp, self._handshakes), self._handshakes, most_each)
+        greeting = Greeting(app, front, stamp, self._handshakes)
+        self._seats = Seats(greeting, self._handshakes, most_each, self._close)
         self._deadlines = Deadlines()
         self._calls: dict[_CallKey, Underway] = {}  # of sessions, under way
         self._alone: set[Underway] = set()  # those of them whose clients are gone
@@ -176,9 +177,16 @@ class Direct:
         """It is about to be closed, if it is his: what is under way in it is called off."""
         if session is None or self._handshakes.owner(session) not in (None, asker):
             return
-        for key, underway in list(self._calls.items()):
-            if key[:2] == (asker, session):
-                underway.cancel()
+        for underway in self._within(asker, session):
+            underway.cancel()
+
+    def _close(self, closed: Handshake) -> None:
+        """It makes room for another one: what is under way in it learns that."""
+        for underway in self._within(closed.client.asker, closed.client.session):
+            underway.close()
+
+    def _within(self, asker: Asker, session: str | None) -> list[Underway]:
+        return [underway for key, underway in self._calls.items() if key[:2] == (asker, session)]
 
     def _cancel(self, asker: Asker, session: str | None, params: Any) -> None:
         """Only a session can cancel by a request's id, and only his whose it is: those of modern requests belong to

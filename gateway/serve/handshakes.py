@@ -39,8 +39,8 @@ class Handshake:
     `untold` is what its client said to open it, as long as the SDK was not told.
 
     `wants_log` says that the client asked for log messages, which go before an answer. `busy` counts his requests
-    that are being answered, an open stream among them; `idle_since` is when the last of them ended. `stream` is the
-    open one, as long as the SDK was not told.
+    that are being answered, open streams (`streams`) among them; `idle_since` is when the last of them ended. `stream`
+    is the open one, as long as the SDK was not told.
     """
 
     client: Client
@@ -49,14 +49,17 @@ class Handshake:
     introduced: bool = False
     seen: float = 0.0
     busy: int = 0
+    streams: int = 0
     idle_since: float = 0.0
     untold: Mapping[str, Any] | None = None
     stream: Stream | None = None
 
     @property
-    def idle_order(self) -> tuple[bool, float]:
-        """The first in this order is the one that is missed least."""
-        return self.busy > 0, self.idle_since
+    def idle_order(self) -> tuple[bool, bool, float]:
+        """The first in this order is the one that is missed least: nearly every client has a stream open, and few a
+        call under way.
+        """
+        return self.busy > self.streams, self.busy > 0, self.idle_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +156,13 @@ class Handshakes:
         if known is None or known.client.asker != posted.asker:
             yield
             return
+        listens = posted.verb == "GET"
         self.begin(known)
+        known.streams += listens
         try:
             yield
         finally:
+            known.streams -= listens
             self.end(known)
 
     def begin(self, known: Handshake) -> None:

@@ -9,7 +9,7 @@ as its session, or its request, so it is short.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import mcp_types as types
@@ -38,10 +38,18 @@ log = logging.getLogger("toolgate.serve")
 
 
 class Seats:
-    """Hands requests on to the SDK's application. `most_each` is how many sessions one person has."""
+    """Hands requests on to the SDK's application. `most_each` is how many sessions one person has. `closing` is told of
+    each that is about to be closed for another one.
+    """
 
-    def __init__(self, app: App, handshakes: Handshakes, most_each: int = MAX_EACH) -> None:
-        self._app, self._handshakes, self._most_each = app, handshakes, most_each
+    def __init__(
+        self,
+        app: App,
+        handshakes: Handshakes,
+        most_each: int = MAX_EACH,
+        closing: Callable[[Handshake], None] = lambda _: None,
+    ) -> None:
+        self._app, self._handshakes, self._most_each, self._tell = app, handshakes, most_each, closing
         self._opening: set[_Opening] = set()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -65,6 +73,7 @@ class Seats:
         self._opening.add(opening)
         try:
             for one in leaving:
+                self._tell(one)
                 self._handshakes.forget(one)
                 if one.untold is None:  # else there is nothing more of it
                     await self._close(one.client.session or "", one.client.asker)

@@ -13,11 +13,15 @@ from gateway.serve.asgi import Message, Send, answer_json, dumped
 from gateway.serve.replies import IN_DOUBT
 from gateway.verbatim import read
 
-__all__ = ["CANCELLED", "ENDED", "MOST_ALONE", "Answering", "Underway"]
+__all__ = ["CANCELLED", "CLOSED", "ENDED", "MOST_ALONE", "Answering", "Underway"]
 
 MOST_ALONE = 500  # calls that go on without their clients, whose number nothing else bounds; more are called off
 
 CANCELLED = {"code": -32800, "message": "Request cancelled"}  # as the SDK says it; it is LSP's code
+CLOSED = {
+    "code": IN_DOUBT,
+    "message": "The session was closed for another one before the answer came; the call may have been made",
+}
 ENDED = {"code": IN_DOUBT, "message": "The gateway ended before the answer came; the call may have been made"}
 
 
@@ -38,6 +42,9 @@ class Underway:
             self.cancelled = True
             self.task.cancel()
 
+    def close(self) -> None:
+        """Its session is closed, to make room. What the SDK does not answer is answered all the same."""
+
     def leave(self) -> None:
         """Its client is gone."""
         if self.alone is None or len(self.alone) >= MOST_ALONE:
@@ -48,7 +55,7 @@ class Underway:
 
 class Answering(Underway):
     """`send`, for a request that the SDK's application answers: it knows how far that has come. A stream that ends
-    without an answer, because its session does, ends with that of a request that was called off.
+    without an answer, because its session does, ends with that of a request that was called off, or says why.
     """
 
     def __init__(self, send: Send, message: Mapping[str, Any]) -> None:
@@ -56,10 +63,15 @@ class Answering(Underway):
         self._send, self._id = send, message.get("id") if "method" in message else None
         self._begun = self._whole = self._streams = False
         self._last = b""  # the event that was sent last
+        self._instead: Mapping[str, Any] | None = None  # the error, if no answer comes
 
     def cancel(self) -> None:
         """The SDK's application is told by somebody else, and stops."""
         self.cancelled = True
+        self._instead = self._instead or CANCELLED
+
+    def close(self) -> None:
+        self._instead = self._instead or CLOSED
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -67,8 +79,8 @@ class Answering(Underway):
             self._streams = dict(message["headers"]).get(b"content-type", b"").startswith(b"text/event-stream")
         else:
             self._whole = not message.get("more_body", False)
-            if self._whole and self._streams and self.cancelled and not message.get("body"):
-                message = {**message, "body": self._word(CANCELLED)}
+            if self._whole and self._streams and self._instead and not message.get("body"):
+                message = {**message, "body": self._word(self._instead)}
             self._last = message.get("body") or self._last
         await self._send(message)
 

@@ -11,7 +11,7 @@ from gateway.call import Subject
 from gateway.serve import handshakes as under_test
 from gateway.serve.asgi import Message
 from gateway.serve.asking import Asker
-from gateway.serve.handshakes import FRESH, Handshakes, Posted
+from gateway.serve.handshakes import FRESH, Handshake, Handshakes, Posted
 from gateway.serve.sessions import IDLE_SECONDS
 from tests.fixtures.served import INITIALIZE, INITIALIZED, request
 
@@ -171,8 +171,24 @@ def test_whatever_is_at_work_was_not_idle_and_a_strangers_request_says_nothing(t
     with table.known.at_work(Posted(ANN, "POST", "s1", PING)):
         table.now += 1
     with table.known.at_work(Posted(ANN, "GET", "s2", {})):
-        in_order = sorted(table.known.by_person()[ANN.person], key=lambda one: one.idle_order)
-    assert [one.client.session for one in in_order] == ["s3", "s1", "s2"]
+        assert [one.client.session for one in in_order(table)] == ["s3", "s1", "s2"]
+
+
+def test_a_call_under_way_is_missed_more_than_a_stream_that_is_open(table: Table) -> None:
+    for name in ("calls", "listens"):
+        table.introduced(name)
+        table.now += 1
+    with table.known.at_work(Posted(ANN, "GET", "calls", {})), table.known.at_work(Posted(ANN, "GET", "listens", {})):
+        with table.known.at_work(Posted(ANN, "POST", "calls", PING)):
+            assert [one.client.session for one in in_order(table)] == ["listens", "calls"]
+        table.now += 1
+        with table.known.at_work(Posted(ANN, "POST", "listens", PING)):
+            pass
+        assert [one.client.session for one in in_order(table)] == ["calls", "listens"]
+
+
+def in_order(table: Table) -> list[Handshake]:
+    return sorted(table.known.by_person()[ANN.person], key=lambda one: one.idle_order)
 
 
 @pytest.mark.parametrize("params", [{}, {"clientInfo": "x", "capabilities": 5}, {"clientInfo": {"name": ["x"]}}])

@@ -25,6 +25,7 @@ from gateway.serve.handshakes import Handshakes, Posted
 from gateway.serve.origins import Origins
 from gateway.serve.seats import MOST_TOLD, MOST_VALUES, Seats
 from gateway.serve.sessions import IDLE_SECONDS
+from gateway.serve.underway import CLOSED
 from tests.fixtures.asgi import PATIENCE, Answer, Peer, ask, scope
 from tests.fixtures.gateway_app import Setup, opened, spec
 from tests.fixtures.served import ECHO, INITIALIZE, INITIALIZED, LEGACY, MODERN, request
@@ -147,6 +148,61 @@ def test_a_session_with_an_open_stream_is_not_idle(at_house: Run) -> None:
         assert [await bob.status(one) for one in (listens, second, third)] == [200, 404, 200]
         listener.go()
         await streaming
+
+    at_house(scenario)
+
+
+SLOW = request("tools/call", {"name": "echo__slow", "arguments": {"seconds": 3600}, "_meta": {"progressToken": 1}})
+
+
+def begun(client: Client, session: str, peer: Peer, **more: Any) -> tuple["asyncio.Task[None]", asyncio.Event]:
+    """A request whose answer is a stream, and when that has begun."""
+    started = asyncio.Event()
+
+    async def heard(message: Message) -> None:
+        started.set()
+        await peer.send(message)
+
+    work = client.edge(scope(headers(session), **more), peer.receive, heard)
+    return asyncio.create_task(work), started
+
+
+def test_a_session_with_a_call_under_way_is_not_closed_as_long_as_another_one_only_listens(at_house: Run) -> None:
+    async def scenario(house: House) -> None:
+        bob, caller, listener = house.client("bob"), Peer(dumped(SLOW)), Peer()
+        calls, listens, third = [await bob.opens() for _ in range(EACH)]
+        calling, started = begun(bob, calls, caller)
+        await started.wait()
+        listening, begins = begun(bob, listens, listener, method="GET")
+        await begins.wait()
+        also, begins = begun(bob, third, Peer(), method="GET")
+        await begins.wait()
+        await bob.opens()
+        assert await bob.status(listens) == 404
+        assert [calling.done(), await bob.status(calls, {**request("ping"), "id": "another"})] == [False, 200]
+        for task in (calling, listening, also):
+            task.cancel()
+        await asyncio.gather(calling, listening, also, return_exceptions=True)
+
+    at_house(scenario)
+
+
+def test_a_call_whose_session_is_closed_for_another_one_is_answered_that_it_may_have_been_made(at_house: Run) -> None:
+    async def scenario(house: House) -> None:
+        bob, peers = house.client("bob"), [Peer(dumped(SLOW)) for _ in range(EACH)]
+        tasks = []
+        for peer in peers:
+            task, started = begun(bob, await bob.opens(), peer)
+            await started.wait()
+            tasks.append(task)
+        await bob.opens()
+        await tasks[0]
+        answer = peers[0].answer
+        assert (answer.message["id"], answer.message["error"]) == (SLOW["id"], CLOSED)
+        assert [task.done() for task in tasks] == [True, False, False]
+        for task in tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     at_house(scenario)
 

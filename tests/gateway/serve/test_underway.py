@@ -7,7 +7,7 @@ import pytest
 from mcp.server.streamable_http import REQUEST_CANCELLED
 
 from gateway.serve.asgi import Message, dumped
-from gateway.serve.underway import CANCELLED, ENDED, MOST_ALONE, Answering, Underway
+from gateway.serve.underway import CANCELLED, CLOSED, ENDED, MOST_ALONE, Answering, Underway
 
 CALL = {"jsonrpc": "2.0", "id": "a", "method": "tools/call", "params": {}}
 START: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]}
@@ -145,3 +145,30 @@ def test_what_has_no_answer_yet_gets_one_where_that_is_still_possible(
     more = arrived[len(sent) :]
     assert (more[-1]["body"] if more else None) == told
     assert not more or not more[-1].get("more_body", False)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [(["close"], CLOSED), (["close", "cancel"], CLOSED), (["cancel", "close"], CANCELLED)],
+)
+def test_a_stream_whose_session_was_closed_for_another_one_says_so(how: list[str], told: Any) -> None:
+    arrived: list[Message] = []
+
+    async def send(one: Message) -> None:
+        arrived.append(one)
+
+    async def work() -> None:
+        answering = Answering(send, CALL)
+        for step in how:
+            getattr(answering, step)()
+        for one in (START, END):
+            await answering.send(one)
+
+    asyncio.run(work())
+    assert arrived == [START, {**END, "body": _event(told)}]
+
+
+def test_what_needs_no_session_goes_on_when_it_is_closed() -> None:
+    call, work = underway(None)
+    call.close()
+    assert (work.cancelled, call.cancelled) == (0, False)
