@@ -64,6 +64,14 @@ class PinFiles:
             raise ConfigError.at(self.shown, f"the file is larger than {MAX_BYTES // 1_000_000} MB")
         return document.parse(text, self.shown)
 
+    def unwritable(self) -> str:
+        """Why the pins could not be written, as far as can be said without writing; nothing if they could."""
+        for folder in (Path(os.path.realpath(self.lock)).parent, self.state):
+            there = next(place for place in (folder, *folder.parents) if place.exists())
+            if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+                return f"{self.shown} can't be written: `{there}` may not be written to"
+        return ""
+
     def read_notes(self) -> Notes:
         """What was seen of held tools; nothing, if that can't be read."""
         try:

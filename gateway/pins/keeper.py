@@ -25,7 +25,7 @@ from gateway.pins.review import Review, Seen, Trust, review, unpinned
 from gateway.pins.room import MOST
 from gateway.pins.telling import Telling
 from gateway.pins.things import Thing, things
-from gateway.pins.writing import Written, fresh, note_down, write_down
+from gateway.pins.writing import Written, fitting, fresh, note_down, write_down
 from gateway.screens.definitions import screen_definition
 from gateway.screens.finding import Finding
 from gateway.screens.names import screen_names
@@ -39,7 +39,7 @@ _LONGEST = 200  # characters of what a server calls itself
 _REST = 4  # times as long as it took to write, before the next time
 _AGAIN, _AGAIN_MOST = 1.0, 30.0  # seconds before what could not be written is tried again: ever longer
 
-_NOT_YET = "it is about to be pinned"
+_NOT_YET, _CANT = "it is about to be pinned", "it can't be pinned"
 _CROWDED = f"its server has {MOST} entries or 2 MB in toolgate.lock already; see `toolgate pins forget`"
 
 
@@ -168,12 +168,24 @@ class Keeper:
         found = shown = review(pins, seen, self._trust, _now())
         if self._broken or (self._learns and found.learned):
             problem = self._broken or self._now.problem or (_CROWDED if settled else "")
-            shown = unpinned(found, pins, seen, f"it can't be pinned: {problem}" if problem else _NOT_YET)
+            shown = unpinned(found, pins, seen, f"{_CANT}: {problem}" if problem else _NOT_YET)
+        elif found.learned:
+            shown = self._would_be(found, seen)
         held = {path: note.why for path, note in shown.held.items()}
         self._telling.tell({path: why for path, why in held.items() if why != _NOT_YET})
-        made = replace(catalogue, held=held, findings=findings, about=_believed(catalogue.about, held))
+        late = frozenset(path for path, note in shown.held.items() if note.reason == "unpinned")
+        about = _believed(catalogue.about, held)
+        made = replace(catalogue, held=held, findings=findings, about=about, unpinned=late)
         last = self._judged.catalogue if self._judged and self._judged.given is catalogue else None
         return _Judged(catalogue, last if last and last.held == held else made, findings, seen, found, settled)
+
+    def _would_be(self, found: Review, seen: Sequence[Seen]) -> Review:
+        """Who only looks writes nothing, and knows what could not be written."""
+        pins, problem = self._now.pins, self._files.unwritable()
+        if problem:
+            return unpinned(found, pins, seen, f"{_CANT}: {problem}")
+        pins = {**pins, **fitting(found, pins, seen)}
+        return unpinned(review(pins, seen, self._trust, _now()), pins, seen, f"{_CANT}: {_CROWDED}")
 
     def _seen(self, catalogue: Catalogue, findings: Mapping[str, Sequence[Finding]]) -> list[Seen]:
         grouped = groupby(sorted(things(catalogue), key=_server_of), key=_server_of)

@@ -169,6 +169,26 @@ def test_who_only_looks_believes_nothing_new_either_while_the_file_is_broken(des
     assert held(keeper, ADD) == ["shop/add"]
 
 
+def test_who_only_looks_says_what_could_not_be_written_down(desk: Desk) -> None:
+    held(desk.keeper(), ADD)
+    desk.files.state.rename(desk.files.state.with_name("away"))
+    desk.files.state.write_text("a file where a folder should be")
+    judged = settled(desk.keeper(learns=False), offered(ADD, SUB))
+    assert judged.held == {
+        "shop/sub": f"it can't be pinned: toolgate.lock can't be written: `{desk.files.state}` may not be written to"
+    }
+    assert judged.unpinned == {"shop/sub"}
+
+
+def test_who_only_looks_says_for_what_there_is_no_room(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.pins.room.MOST", 1)
+    held(desk.keeper(), ADD)
+    judged = settled(desk.keeper(learns=False), offered(ADD, SUB, a_tool("mail/send")))
+    assert set(judged.held) == judged.unpinned == {"shop/sub"}
+    assert "see `toolgate pins forget`" in judged.held["shop/sub"]
+    assert sorted(desk.files.read() or {}) == ["shop"]
+
+
 def test_a_file_that_goes_away_takes_nothing_back(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     keeper = desk.keeper()
     held(keeper, ADD)
@@ -191,6 +211,8 @@ def test_what_can_not_be_written_down_is_held(desk: Desk, monkeypatch: pytest.Mo
     monkeypatch.setattr(PinFiles, "write", read_only)
     judged = settled(keeper, offered(ADD, SUB))
     assert judged.held == {"shop/sub": "it can't be pinned: toolgate.lock can't be written: Read-only file system"}
+    assert judged.unpinned == {"shop/sub"}
+    assert settled(desk.keeper(), offered(BAD, SUB)).unpinned == {"shop/sub"}
 
 
 def test_what_is_new_is_held_until_it_is_written_down(desk: Desk) -> None:
