@@ -7,7 +7,7 @@ import contextlib
 import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,7 +88,7 @@ class PinFiles:
 
     def write_notes(self, seen: Notes) -> None:
         """Replaces the notes; only within `turn`. Raises OSError."""
-        _replace(self._notes, notes.dump(seen), 0o600)
+        _replace(self._notes, [notes.dump(seen)], 0o600)
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -102,9 +102,16 @@ class PinFiles:
         return self.state / "held.json"
 
 
-def _replace(path: Path, text: str, mode: int | None = None) -> None:
+def _replace(path: Path, text: Iterable[str], mode: int | None = None) -> None:
     """All or nothing."""
-    content = text.encode()
-    if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"it would be larger than {MAX_BYTES // 1_000_000} MB", str(path))
-    replace_file(path, content, mode)
+    replace_file(path, _encoded(path, text), mode)
+
+
+def _encoded(path: Path, text: Iterable[str]) -> Iterator[bytes]:
+    size = 0
+    for piece in text:
+        content = piece.encode()
+        size += len(content)
+        if size > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"it would be larger than {MAX_BYTES // 1_000_000} MB", str(path))
+        yield content
