@@ -5,8 +5,9 @@ look-around: a `pattern` with one is left to the server to check; where the patt
 (`patternProperties`), the schema is refused. `$ref` counts its steps: a dozen lines of references can stand for
 billions. `uniqueItems` compares texts, not each item with every other. And keywords are counted: a small schema can
 take minutes without a single reference, where each of many items has to meet all of it. All others wait meanwhile; so
-a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. It has few steps
-where others wait (`AT_ONCE`), and more in a thread. It stops before Python's own limit of calls within calls, which
+a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. The clock is
+looked at wherever the library passes, also where it applies no keyword. It has few steps where others wait
+(`AT_ONCE`), and more in a thread. It stops before Python's own limit of calls within calls, which
 the library's Rust does not survive.
 """
 
@@ -21,7 +22,7 @@ from typing import Any
 import re2
 from jsonschema import exceptions, validators
 
-from gateway.references import REFERENCES, misled
+from gateway.references import REFERENCES, misled, resolver_of
 
 __all__ = ["AT_LENGTH", "AT_ONCE", "MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Most", "TooDeep", "Unbounded", "bounded"]
 __all__ += ["flaw", "too_deep"]
@@ -34,7 +35,8 @@ Most = tuple[int, int, float]  # references, keywords, seconds of this thread
 AT_LENGTH: Most = (MAX_STEPS, MAX_KEYWORDS, SECONDS)
 AT_ONCE: Most = (1_000, 2_000, 0.03)  # while all others wait: it is enough for nearly all
 _AT_ONCE = 16  # choices that are compared in the time of a keyword
-_OFTEN = 64  # keywords after which the clock is looked at
+_LISTS = ("enum", "required")
+_OFTEN = 16  # keywords, and whatever the library does by itself, after which the clock is looked at
 _MAX_TEXT = 80
 _MAX_SAID = 300
 _SPARED = 120  # calls within calls that are left to what a keyword does by itself
@@ -58,7 +60,8 @@ def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[Mos
     if {"patternProperties", "unevaluatedProperties"} <= _words(schema):  # the second runs the first's patterns itself
         raise Unbounded("`unevaluatedProperties` beside `patternProperties`")
     steps = _Steps()
-    return steps.validator(dialect)(schema, registry=_SPECIFICATIONS), steps.begin
+    resolver = resolver_of(schema, _SPECIFICATIONS)
+    return steps.validator(dialect)(schema, registry=_SPECIFICATIONS, _resolver=resolver), steps.begin
 
 
 def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
@@ -72,7 +75,7 @@ def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
     error = next(checker.iter_errors(schema), None)
     if error is not None:
         return f"is not a JSON Schema: {error.message[:_MAX_SAID]}"
-    return misled(schema, _SPECIFICATIONS, steps.take)
+    return misled(schema, _SPECIFICATIONS, steps.step)
 
 
 _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not in the stubs
@@ -81,7 +84,7 @@ _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not 
 class _Count(threading.local):
     """Of the validation that a thread is at."""
 
-    followed, applied = 0, 0
+    followed, applied, passed = 0, 0, 0
     references, keywords, until = 0, 0, 0.0
 
 
@@ -106,11 +109,24 @@ class _Steps:
     def take(self, steps: int = 1) -> None:
         """So many steps more. Raises Exhausted."""
         count = self._count
-        before = count.applied // _OFTEN
         count.applied += steps
         if count.applied > count.keywords or count.followed > count.references:
             raise Exhausted
-        if count.applied // _OFTEN != before and time.thread_time() > count.until:
+        self.look()
+
+    def step(self) -> None:
+        """One that may take long by itself. Raises Exhausted."""
+        self.take()
+        self._check()
+
+    def look(self) -> None:
+        """Looks at the clock, now and then. Raises Exhausted."""
+        self._count.passed += 1
+        if not self._count.passed % _OFTEN:
+            self._check()
+
+    def _check(self) -> None:
+        if time.thread_time() > self._count.until:
             raise Exhausted
 
     def validator(self, dialect: Any) -> Any:
@@ -120,15 +136,17 @@ class _Steps:
                 name: self._counting(name, keyword) for name, keyword in {**dialect.VALIDATORS, **self._bounded}.items()
             }
             made = self._made[dialect] = validators.extend(dialect, keywords)  # type: ignore[no-untyped-call]
-            made.evolve = self._evolving(made)
+            made.evolve, made.is_type = self._evolving(made), self._typing(made.is_type)
         return self._made[dialect]
 
     def _counting(self, name: str, keyword: Any) -> Any:
         refers = name in REFERENCES
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            self._count.followed += refers
-            self.take(1 + len(value) // _AT_ONCE if name == "enum" and isinstance(value, list) else 1)
+            if refers:
+                self._count.followed += 1
+                self._check()
+            self.take(1 + len(value) // _AT_ONCE if name in _LISTS and isinstance(value, list) else 1)
             if _deep():
                 raise TooDeep
             yield from keyword(validator, value, instance, schema) or ()
@@ -186,12 +204,22 @@ class _Steps:
         """A part of a schema may name a dialect with `$schema`. It gets our validator for it, not the library's."""
 
         def evolve(validator: Any, **changes: Any) -> Any:
+            self.look()
             schema = changes.setdefault("schema", validator.schema)
             named = validators.validator_for(schema, default=own)
             same = {field.alias: getattr(validator, field.name) for field in own.__attrs_attrs__ if field.init}
             return (own if named is own else self.validator(named))(**same | changes)
 
         return evolve
+
+    def _typing(self, plain: Callable[..., bool]) -> Callable[..., bool]:
+        """`unevaluatedProperties` goes by itself through all that stands beside it, and asks this each time."""
+
+        def is_type(validator: Any, instance: Any, named: str) -> bool:
+            self.look()
+            return plain(validator, instance, named)
+
+        return is_type
 
 
 def too_deep() -> exceptions.ValidationError:
