@@ -7,11 +7,14 @@ billions. `uniqueItems` compares texts, not each item with every other. And keyw
 take minutes without a single reference, where each of many items has to meet all of it. All others wait meanwhile; so
 a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. The clock is
 looked at wherever the library passes, also where it applies no keyword. It has few steps where others wait
-(`AT_ONCE`), and more in a thread. It stops before Python's own limit of calls within calls, which
+(`AT_ONCE`), and more in a thread, which gives way every millisecond: Python's own threads do so every five, each time
+that somebody else wants to go on. It stops before Python's own limit of calls within calls, which
 the library's Rust does not survive.
 """
 
+import asyncio
 import json
+import math
 import sys
 import threading
 import time
@@ -37,6 +40,8 @@ AT_ONCE: Most = (1_000, 2_000, 0.03)  # while all others wait: it is enough for 
 _AT_ONCE = 16  # choices that are compared in the time of a keyword
 _LISTS = ("enum", "required")
 _OFTEN = 16  # keywords, and whatever the library does by itself, after which the clock is looked at
+_BREATHLESS = 0.003  # seconds that a thread works before it lets others on ...
+_BREATH = 0.001  # ... and so long, and as often: whoever else wants to work waits for this thread to give way
 _MAX_TEXT = 80
 _MAX_SAID = 300
 _SPARED = 120  # calls within calls that are left to what a keyword does by itself
@@ -86,6 +91,7 @@ class _Count(threading.local):
 
     followed, applied, passed = 0, 0, 0
     references, keywords, until = 0, 0, 0.0
+    rest = 0.0
 
 
 class _Steps:
@@ -104,7 +110,9 @@ class _Steps:
     def begin(self, most: Most) -> None:
         count = self._count
         count.followed, count.applied = 0, 0
-        count.references, count.keywords, count.until = *most[:2], time.thread_time() + most[2]
+        now = time.thread_time()
+        count.references, count.keywords, count.until = *most[:2], now + most[2]
+        count.rest = now + _BREATHLESS if _is_apart() else math.inf
 
     def take(self, steps: int = 1) -> None:
         """So many steps more. Raises Exhausted."""
@@ -126,8 +134,12 @@ class _Steps:
             self._check()
 
     def _check(self) -> None:
-        if time.thread_time() > self._count.until:
+        now = time.thread_time()
+        if now > self._count.until:
             raise Exhausted
+        if now > self._count.rest:
+            time.sleep(_BREATH)
+            self._count.rest = now + _BREATH
 
     def validator(self, dialect: Any) -> Any:
         """The dialect's validator, with keywords that are bounded and counted."""
@@ -220,6 +232,15 @@ class _Steps:
             return plain(validator, instance, named)
 
         return is_type
+
+
+def _is_apart() -> bool:
+    """Whether this is a thread that may rest: no event loop runs in it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 def too_deep() -> exceptions.ValidationError:

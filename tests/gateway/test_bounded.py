@@ -1,5 +1,6 @@
 """Hostile schemas cost no more than honest ones. What would take hours is cut short; nothing here measures time."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -129,6 +130,28 @@ def test_what_the_validator_does_by_itself_has_a_deadline_too(monkeypatch: pytes
     schema = {"$defs": {**deep, f"d{depth}": {"title": "x"}}, "properties": {"a": unevaluated}}
     assert said(schema, {"a": {"a": 1}}) is None
     assert said(schema, {"a": {"a": 1, "b": 1}}) == "the tool's input schema takes too many steps to check"
+
+
+def test_a_thread_that_is_long_at_one_schema_lets_others_on_and_an_event_loop_does_not_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, rests = iter(range(10_000_000)), list[float]()
+    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: next(clock) / 20_000)  # twenty: a millisecond
+    monkeypatch.setattr("gateway.bounded.time.sleep", rests.append)
+
+    def looked(title: str, names: int) -> int:
+        shape: JsonObject = {"title": title, "properties": {f"p{each}": {"not": {}} for each in range(names)}}
+        before = len(rests)
+        assert unusable(title, shape, 60.0) is None
+        return len(rests) - before
+
+    async def within() -> int:
+        return looked("within a loop", 200)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(looked, "apart, and small", 0).result() == 0
+        assert pool.submit(looked, "apart, and large", 200).result() > 50
+    assert asyncio.run(within()) == 0
 
 
 def test_a_schema_is_gone_through_once_and_not_for_each_name_that_it_refers_to(
