@@ -35,6 +35,7 @@ _HEAD = """\
 # what it is now: `toolgate pins`. Written by Toolgate; keep it in version control.
 """
 _UNPRINTED = re.compile(r"[^\x20-\x7e]")  # what has to be looked at one by one
+_UNPRINTED_IN_LINES = re.compile(r"[^\n\x20-\x7e]")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SECTIONS = {"tool": "tools", "about": "about", "prompt": "prompts", "resource": "resources", "template": "templates"}
 _NAMED_BY = {"tool": "name", "prompt": "name", "resource": "uri", "template": "uriTemplate"}
@@ -101,7 +102,7 @@ def _numbered(character: str) -> str:
 def _definition(definition: JsonObject) -> str:
     """JSON within a literal string of TOML, which knows no escapes; JSON's own serve."""
     text = _indented(definition).replace("''", "'\\u0027")
-    return "'''\n" + _UNPRINTED.sub(lambda found: _escaped(found[0]), text) + "\n'''"
+    return "'''\n" + _UNPRINTED_IN_LINES.sub(lambda found: _escaped(found[0]), text) + "\n'''"
 
 
 def _indented(value: Any, depth: int = 1) -> str:
@@ -124,7 +125,7 @@ _JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _escaped(character: str) -> str:
-    return json.dumps(character)[1:-1] if character != "\n" and hides(character) else character
+    return json.dumps(character)[1:-1] if hides(character) else character
 
 
 # ---- reading

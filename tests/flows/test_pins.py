@@ -237,6 +237,8 @@ def test_what_becomes_of_a_tool_that_comes_later_is_the_admins_word(project: Pro
         await until(runtime, lambda: there(client, "shop/late"))
         assert isinstance(await client.call("shop__late", {}), Denied if held else Returned)
         assert ("late" in listed(client)) is not held
+        if held:
+            await noted(project, "shop/late")
 
     project.open(scenario)
     assert ("added_at" in project.lock) is not held

@@ -106,6 +106,36 @@ def test_an_acceptance_by_another_process_counts_at_the_next_look(desk: Desk) ->
     assert desk.files.read_notes().tools == {}
 
 
+def test_what_another_process_has_written_is_read_while_everything_else_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader waits for what the loop does meanwhile."""
+    keeper, now, judged, readers = desk.keeper(), offered(BAD, SUB), threading.Event(), list[threading.Thread]()
+    held(keeper, ADD, SUB)
+    assert sorted(settled(keeper, now).held) == ["shop/add"]
+    read = PinFiles.read
+
+    def waiting(files: PinFiles) -> Pins | None:
+        readers.append(threading.current_thread())
+        assert judged.wait(60)
+        return read(files)
+
+    async def scenario() -> None:
+        desk.accept("shop/add")
+        monkeypatch.setattr(PinFiles, "read", waiting)
+        for _ in range(3):
+            assert set(keeper.judged(now).held) == {"shop/add"}
+            desk.later()
+        judged.set()
+        while keeper.judged(now).held:
+            await asyncio.sleep(0)
+            desk.later()
+
+    asyncio.run(scenario())
+    assert len(readers) == 1
+    assert threading.main_thread() not in readers
+
+
 def test_what_two_gateways_learn_at_once_is_both_kept(desk: Desk) -> None:
     """The second has just looked at the file when the first writes it."""
     one, other = desk.keeper(), desk.keeper()
