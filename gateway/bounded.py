@@ -5,12 +5,16 @@ look-around: a `pattern` with one is left to the server to check; where the patt
 (`patternProperties`), the schema is refused. `$ref` counts its steps: a dozen lines of references can stand for
 billions. `uniqueItems` compares texts, not each item with every other. And keywords are counted: a small schema can
 take minutes without a single reference, where each of many items has to meet all of it. All others wait meanwhile; so
-a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. It has few steps
-where others wait (`AT_ONCE`), and more in a thread. It stops before Python's own limit of calls within calls, which
+a validation has a deadline too, in time of this thread alone, which a busy machine does not shorten. The clock is
+looked at wherever the library passes, also where it applies no keyword. It has few steps where others wait
+(`AT_ONCE`), and more in a thread, which gives way every millisecond: Python's own threads do so every five, each time
+that somebody else wants to go on. It stops before Python's own limit of calls within calls, which
 the library's Rust does not survive.
 """
 
+import asyncio
 import json
+import math
 import sys
 import threading
 import time
@@ -21,7 +25,7 @@ from typing import Any
 import re2
 from jsonschema import exceptions, validators
 
-from gateway.references import REFERENCES, misled
+from gateway.references import REFERENCES, misled, resolver_of
 
 __all__ = ["AT_LENGTH", "AT_ONCE", "MAX_KEYWORDS", "MAX_STEPS", "Exhausted", "Most", "TooDeep", "Unbounded", "bounded"]
 __all__ += ["flaw", "too_deep"]
@@ -34,7 +38,10 @@ Most = tuple[int, int, float]  # references, keywords, seconds of this thread
 AT_LENGTH: Most = (MAX_STEPS, MAX_KEYWORDS, SECONDS)
 AT_ONCE: Most = (1_000, 2_000, 0.03)  # while all others wait: it is enough for nearly all
 _AT_ONCE = 16  # choices that are compared in the time of a keyword
-_OFTEN = 64  # keywords after which the clock is looked at
+_LISTS = ("enum", "required")
+_OFTEN = 16  # keywords, and whatever the library does by itself, after which the clock is looked at
+_BREATHLESS = 0.003  # seconds that a thread works before it lets others on ...
+_BREATH = 0.001  # ... and so long, and as often: whoever else wants to work waits for this thread to give way
 _MAX_TEXT = 80
 _MAX_SAID = 300
 _SPARED = 120  # calls within calls that are left to what a keyword does by itself
@@ -58,7 +65,8 @@ def bounded(dialect: Any, schema: Mapping[str, Any]) -> tuple[Any, Callable[[Mos
     if {"patternProperties", "unevaluatedProperties"} <= _words(schema):  # the second runs the first's patterns itself
         raise Unbounded("`unevaluatedProperties` beside `patternProperties`")
     steps = _Steps()
-    return steps.validator(dialect)(schema, registry=_SPECIFICATIONS), steps.begin
+    resolver = resolver_of(schema, _SPECIFICATIONS)
+    return steps.validator(dialect)(schema, registry=_SPECIFICATIONS, _resolver=resolver), steps.begin
 
 
 def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
@@ -72,7 +80,7 @@ def flaw(dialect: Any, schema: Mapping[str, Any], seconds: float) -> str | None:
     error = next(checker.iter_errors(schema), None)
     if error is not None:
         return f"is not a JSON Schema: {error.message[:_MAX_SAID]}"
-    return misled(schema, _SPECIFICATIONS, steps.take)
+    return misled(schema, _SPECIFICATIONS, steps.step)
 
 
 _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not in the stubs
@@ -81,8 +89,9 @@ _SPECIFICATIONS = validators.SPECIFICATIONS  # type: ignore[attr-defined] # not 
 class _Count(threading.local):
     """Of the validation that a thread is at."""
 
-    followed, applied = 0, 0
+    followed, applied, passed = 0, 0, 0
     references, keywords, until = 0, 0, 0.0
+    rest = 0.0
 
 
 class _Steps:
@@ -101,17 +110,36 @@ class _Steps:
     def begin(self, most: Most) -> None:
         count = self._count
         count.followed, count.applied = 0, 0
-        count.references, count.keywords, count.until = *most[:2], time.thread_time() + most[2]
+        now = time.thread_time()
+        count.references, count.keywords, count.until = *most[:2], now + most[2]
+        count.rest = now + _BREATHLESS if _is_apart() else math.inf
 
     def take(self, steps: int = 1) -> None:
         """So many steps more. Raises Exhausted."""
         count = self._count
-        before = count.applied // _OFTEN
         count.applied += steps
         if count.applied > count.keywords or count.followed > count.references:
             raise Exhausted
-        if count.applied // _OFTEN != before and time.thread_time() > count.until:
+        self.look()
+
+    def step(self) -> None:
+        """One that may take long by itself. Raises Exhausted."""
+        self.take()
+        self._check()
+
+    def look(self) -> None:
+        """Looks at the clock, now and then. Raises Exhausted."""
+        self._count.passed += 1
+        if not self._count.passed % _OFTEN:
+            self._check()
+
+    def _check(self) -> None:
+        now = time.thread_time()
+        if now > self._count.until:
             raise Exhausted
+        if now > self._count.rest:
+            time.sleep(_BREATH)
+            self._count.rest = now + _BREATH
 
     def validator(self, dialect: Any) -> Any:
         """The dialect's validator, with keywords that are bounded and counted."""
@@ -120,15 +148,17 @@ class _Steps:
                 name: self._counting(name, keyword) for name, keyword in {**dialect.VALIDATORS, **self._bounded}.items()
             }
             made = self._made[dialect] = validators.extend(dialect, keywords)  # type: ignore[no-untyped-call]
-            made.evolve = self._evolving(made)
+            made.evolve, made.is_type = self._evolving(made), self._typing(made.is_type)
         return self._made[dialect]
 
     def _counting(self, name: str, keyword: Any) -> Any:
         refers = name in REFERENCES
 
         def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
-            self._count.followed += refers
-            self.take(1 + len(value) // _AT_ONCE if name == "enum" and isinstance(value, list) else 1)
+            if refers:
+                self._count.followed += 1
+                self._check()
+            self.take(1 + len(value) // _AT_ONCE if name in _LISTS and isinstance(value, list) else 1)
             if _deep():
                 raise TooDeep
             yield from keyword(validator, value, instance, schema) or ()
@@ -186,12 +216,31 @@ class _Steps:
         """A part of a schema may name a dialect with `$schema`. It gets our validator for it, not the library's."""
 
         def evolve(validator: Any, **changes: Any) -> Any:
+            self.look()
             schema = changes.setdefault("schema", validator.schema)
             named = validators.validator_for(schema, default=own)
             same = {field.alias: getattr(validator, field.name) for field in own.__attrs_attrs__ if field.init}
             return (own if named is own else self.validator(named))(**same | changes)
 
         return evolve
+
+    def _typing(self, plain: Callable[..., bool]) -> Callable[..., bool]:
+        """`unevaluatedProperties` goes by itself through all that stands beside it, and asks this each time."""
+
+        def is_type(validator: Any, instance: Any, named: str) -> bool:
+            self.look()
+            return plain(validator, instance, named)
+
+        return is_type
+
+
+def _is_apart() -> bool:
+    """Whether this is a thread that may rest: no event loop runs in it."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return True
+    return False
 
 
 def too_deep() -> exceptions.ValidationError:

@@ -34,6 +34,7 @@ class Catalogue:
     server's name for its instructions, which are not in `about` while they are held). Which server a URI means is the
     affair of `uris`. The `unseen` ones are listed tools whose schemas are still to be looked at: they are not there
     yet, but pinned like those that are. `gateways` are this Toolgate and those behind it (`About.gateways`).
+    The `unpinned` are those that are held for nothing but that they could not be written down.
     """
 
     tools: Mapping[str, Tool] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Catalogue:
     about: Mapping[str, About] = field(default_factory=dict)
     unseen: Sequence[Tool] = ()
     gateways: tuple[str, ...] = ()
+    unpinned: Collection[str] = ()
 
     @classmethod
     def of(  # noqa: PLR0913 - a catalogue has this many parts

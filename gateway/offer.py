@@ -5,11 +5,12 @@ Values only.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from gateway.call import JsonObject
 
-__all__ = ["ABOUT", "GATEWAYS", "UNHINTED", "About", "Hint", "Offer", "OfferKind"]
+__all__ = ["ABOUT", "GATEWAYS", "UNHINTED", "About", "Hint", "Offer", "OfferKind", "called", "is_of"]
 
 ABOUT = "about:instructions"  # behind its server's name: what a server tells models about itself
 
@@ -74,3 +75,15 @@ class About:
         Of two that name each other one passes this over: if both left the other out, both would take it up again.
         """
         return own in self.gateways and own >= self.gateways[0]
+
+
+def called(process: str, own: str) -> str:
+    """The name of a gateway. A `process` may have several, each with a word of its `own`. Who knows the process
+    knows it again (`is_of`); nobody else learns anything by it.
+    """
+    return f"{sha256(process.encode()).hexdigest()[:16]}.{own}"
+
+
+def is_of(gateway: str, process: str) -> bool:
+    """Whether a gateway of this name is in this process."""
+    return gateway.startswith(called(process, ""))

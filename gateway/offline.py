@@ -219,12 +219,12 @@ def open_offline(config: Config) -> Iterator[Offline]:
 
     A policy that can't be used now and was in force before stays in force; without one, nothing is made.
     """
-    if not is_made(config):
-        load(config.policy.model, config.policy.files)
+    built = None if is_made(config) else load(config.policy.model, config.policy.files)
     budgets = LiveBudgets(config.policy.budgets, config.agents)
     store = open_store(config)
     try:
-        policy = open_policy(policy_paths(config), store.policies(config.policy.files, config.policy.kept_versions))
+        book = store.policies(config.policy.files, config.policy.kept_versions)
+        policy = open_policy(policy_paths(config), book, built)
         yield Offline(config, store, policy, budgets)
     finally:
         store.close()

@@ -12,7 +12,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 __all__ = ["LEFT_OVER", "PATIENCE", "put", "replace_file", "staged", "turn"]
@@ -22,7 +22,7 @@ PATIENCE = 2.0  # seconds for another writer to finish; none takes more than mil
 _PAUSE = 0.01
 
 
-def replace_file(path: Path, content: bytes, mode: int | None = None, *, new: int = 0o644) -> None:
+def replace_file(path: Path, content: bytes | Iterable[bytes], mode: int | None = None, *, new: int = 0o644) -> None:
     """In one step; `mode` as for `staged`. Its folder is made, if need be. Raises OSError; then it is as it was."""
     Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True)
     beside = staged(path, content, mode, new=new)
@@ -34,8 +34,9 @@ def replace_file(path: Path, content: bytes, mode: int | None = None, *, new: in
         raise
 
 
-def staged(path: Path, content: bytes, mode: int | None = None, *, new: int = 0o644) -> Path:
-    """Writes the content beside the file that it is for, on the disk when this returns. Raises OSError.
+def staged(path: Path, content: bytes | Iterable[bytes], mode: int | None = None, *, new: int = 0o644) -> Path:
+    """Writes the content, whole or in pieces, beside the file that it is for, on the disk when this returns. Raises
+    OSError, and what making the pieces does.
 
     It has this `mode`; without one, that of the file, or, if there is none yet, `new` less the umask.
     """
@@ -45,7 +46,7 @@ def staged(path: Path, content: bytes, mode: int | None = None, *, new: int = 0o
     descriptor = os.open(beside, flags, new if mode is None else mode & 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             _become(file.fileno(), target, mode)
             os.fsync(file.fileno())

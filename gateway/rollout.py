@@ -48,15 +48,15 @@ class Paths:
     policy: Path
 
 
-def open_policy(paths: Paths, book: PolicyBook) -> LivePolicy:
-    """The policy as its files say, or, if they can't be used, as it was in force last.
+def open_policy(paths: Paths, book: PolicyBook, built: Policy | None = None) -> LivePolicy:
+    """The policy as its files say, or, if they can't be used, as it was in force last. `built` as for `Caution`.
 
     Raises PolicyError if nothing was ever in force, and StoreError.
     """
     _finish(paths)
     kept = book.in_force()
     before = kept.before(paths.model, paths.policy) if kept else None
-    caution = Caution(QUIET, LOSES, before, book.accepted())
+    caution = Caution(QUIET, LOSES, before, book.accepted(), built)
     return LivePolicy(paths.model, paths.policy, every=LOOK, caution=caution)
 
 

@@ -6,6 +6,7 @@ no SDK. What is opened first is closed last.
 
 import contextlib
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ from gateway.clients import Clients, new_run_id
 from gateway.config import Config, ResolvedStdio, ServerConfig, expand, launch, own_secrets
 from gateway.events import Queued
 from gateway.noting import noted
+from gateway.offer import called
 from gateway.offline import Offline, open_offline, policy_paths
 from gateway.pipeline import CallSettings, Pipeline
 from gateway.rollout import Rollout, rolled_out
 from gateway.run import Run
 from gateway.session import ALONE, Dialogue
+from gateway.store.lease import owner_name, process_of
 from gateway.submitting import DEFAULT_AGENT, agent_of, check_wish, default_agent, form_of, joined, own_limits
 from gateway.telemetry import Telemetry, open_telemetry, stop_propagation
 from gateway.tool_words import effects_of, qualified
@@ -224,7 +227,8 @@ async def open_servers(
     judge, access = _keeper(config, learns=learns), access or Access(config)
     specs = {name: server_spec(server, access) for name, server in config.servers.items() if not server.disabled}
     eras = Eras(config.store.path.with_name("eras.json"))
-    async with Upstreams(specs, eras, judge, patience=patience) as upstream:
+    own = called(process_of(owner_name()), secrets.token_hex(4))
+    async with Upstreams(specs, eras, judge, patience=patience, own=own) as upstream:
         yield upstream
 
 

@@ -16,14 +16,14 @@ from gateway.call import Arguments, JsonObject, Tool
 from gateway.shapes import accepts
 from gateway.verbatim import depth_over
 
-__all__ = ["LISTING_SECONDS", "OF_SCHEMA", "UNFINISHED", "fault", "is_plain", "unusable", "violation"]
+__all__ = ["LISTING_SECONDS", "OF_SCHEMA", "TOO_MUCH", "UNFINISHED", "fault", "is_plain", "unusable", "violation"]
 
 OF_SCHEMA = "the tool's input schema "  # so begins what no call can mend
 _MAX_TEXT = 300
 LISTING_SECONDS = 2.0  # of a thread, for one schema: its steps come to their end before that, as a rule
 _A_MOMENT = 0.05  # seconds, in which all others wait
-_TOO_MUCH = "takes too many steps to check"
-UNFINISHED = f"{OF_SCHEMA}{_TOO_MUCH}"
+TOO_MUCH = "takes too many steps to check"
+UNFINISHED = f"{OF_SCHEMA}{TOO_MUCH}"
 _CANT = "can't be used to check anything"
 _HONEST = 16  # levels of a value, from which on it is what takes the validator too deep, and not its schema alone
 # What is no doing of a schema. All else is: where Python refuses to go deeper, the library's Rust panics, and a panic
@@ -62,7 +62,7 @@ def fault(key: str, schema: JsonObject, value: Any, *, at_once: bool = False) ->
     except (TooDeep, RecursionError):
         return too_deep() if depth_over(value, _HONEST) else "refers to itself without end"
     except Exhausted:
-        return _TOO_MUCH
+        return TOO_MUCH
     except BaseException as broken:  # a schema is hostile input: whatever it breaks, the value is refused
         if isinstance(broken, _NOT_OF_SCHEMAS):
             raise
@@ -83,7 +83,7 @@ def unusable(key: str, schema: JsonObject, seconds: float = LISTING_SECONDS) -> 
     try:
         return None if _glance(key, carried) is not None else _flaw(key, carried)
     except _Unfinished:
-        return _TOO_MUCH
+        return TOO_MUCH
 
 
 class _Schema(str):  # noqa: SLOT000 - a text with slots can hold nothing
@@ -140,7 +140,7 @@ def _compiled(key: str, carried: _Schema) -> Any:
     try:
         wrong = _flaw(key, carried)
     except _Unfinished:
-        return _TOO_MUCH
+        return TOO_MUCH
     if wrong is not None:
         return wrong
     from jsonschema import validators

@@ -10,19 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.budget import Spend, shown
 from gateway.catalogue import Catalogue
 from gateway.cli.columns import ago
 from gateway.cli.entrance_checks import clients, profiles
-from gateway.cli.finding import Finding, Level
-from gateway.cli.listing import no_servers_hint
+from gateway.cli.finding import Finding, Level, wrong
 from gateway.cli.log_in_checks import log_ins
 from gateway.cli.options import Caller
 from gateway.cli.policy import knowing
-from gateway.config import Config, ServerConfig, expand, load_budgets
+from gateway.cli.server_checks import running, servers
+from gateway.config import Config, load_budgets
 from gateway.errors import ConfigError, PolicyError, Problem, StoreError, TooNew
 from gateway.guard import foreign_claims
 from gateway.models import Models
@@ -41,15 +40,13 @@ from gateway.store.migrations import SCHEMA_VERSION
 from gateway.store.opening import is_made, open_store
 from gateway.telemetry import destination
 
-if TYPE_CHECKING:  # the MCP SDK costs half a second to import
-    from gateway.upstream import ServerStatus
-
 __all__ = ["examine"]
 
 PYTHONS = ((3, 11), (3, 14))  # from the first on, before the second
 WRITTEN = 1_767_225_600_000  # 2026-01-01 in milliseconds since 1970: no clock can be before the program
 SKEW = 60_000  # milliseconds that do not matter
 REACH_SECONDS = 1.0
+_FORGET = "`toolgate pins forget`"
 
 
 async def examine(caller: Caller) -> list[Finding]:
@@ -58,23 +55,22 @@ async def examine(caller: Caller) -> list[Finding]:
     try:
         config = caller.config()
     except ConfigError as error:
-        return [*findings, *(_wrong("config", problem) for problem in error.problems)]
+        return [*findings, *(wrong("config", problem) for problem in error.problems)]
     findings += [*settings(config), *await store(config)]
     try:
         async with open_servers(config) as upstream:
             statuses, catalogue = upstream.status(), upstream.catalogue
     except ConfigError as error:  # of the pins: nothing is believed before they can be read
-        return [*findings, *(_wrong("pins", problem) for problem in error.problems)]
-    findings += [*servers(config, statuses), *log_ins(config), *names(catalogue), *profiles(config, catalogue)]
+        return [*findings, *(wrong("pins", problem) for problem in error.problems)]
+    findings += [
+        *servers(config, statuses, running(config)),
+        *log_ins(config),
+        *names(catalogue),
+        *profiles(config, catalogue),
+    ]
     findings += [*pins(config, catalogue), *policy(config, catalogue), *await budgets(config, catalogue)]
     findings += models(config)
     return [*findings, *await clients(config), *await telemetry(config)]
-
-
-def _wrong(what: str, problem: Problem) -> Finding:
-    where = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
-    level: Level = "fail" if problem.level == "error" else "warn"
-    return Finding(level, what, f"{where}: {problem.message}", problem.hint or f"edit {problem.file}")
 
 
 # ---- the program
@@ -107,7 +103,7 @@ def settings(config: Config) -> Iterator[Finding]:
         yield Finding("ok", "config", ", ".join(map(_near, files)))
     else:
         yield Finding("warn", "config", "there is no toolgate.toml and no .mcp.json", "toolgate init")
-    yield from (_wrong("config", problem) for problem in config.warnings)
+    yield from (wrong("config", problem) for problem in config.warnings)
 
 
 async def store(config: Config) -> list[Finding]:
@@ -176,42 +172,7 @@ def clock(now: int, rows: Sequence[RunRow]) -> Iterator[Finding]:
         yield Finding("ok", "clock", time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(now / 1000)))
 
 
-# ---- servers
-
-
-def servers(config: Config, statuses: "Sequence[ServerStatus]") -> Iterator[Finding]:
-    """Each server: whether it answers, what it offers, how long that took."""
-    for status in statuses:
-        yield from [_ready(status)] if status.state == "ready" else _down(config.servers.get(status.name), status)
-    for status in statuses:
-        if status.rejected:
-            detail = f"{status.rejected} of its tools are left out"
-            yield Finding("warn", f"server {status.name}", detail, "`toolgate tools` says which, and why")
-    yield from (
-        Finding("ok", f"server {name}", "is switched off") for name, it in config.servers.items() if it.disabled
-    )
-    if not config.servers:
-        yield Finding("warn", "servers", "none is configured", no_servers_hint(config.folders.workspace))
-
-
-def _ready(status: "ServerStatus") -> Finding:
-    era = f"{status.era} era, {status.protocol_version}"
-    detail = f"{_some(status.tools, 'tool')}, {era}, {status.connect_seconds or 0:.2f} s"
-    return Finding("ok", f"server {status.name}", detail)
-
-
-def _down(server: ServerConfig | None, status: "ServerStatus") -> Iterator[Finding]:
-    """Why it is not there; one line for each variable that is not set, if that is why."""
-    what, place = f"server {status.name}", server.entry.place if server else ".mcp.json"
-    try:
-        if server:
-            expand(server, os.environ)
-    except ConfigError as error:
-        yield from (_wrong(what, problem) for problem in error.problems)
-        return
-    why = status.error or "does not answer"
-    known = " is not set" in why or "log in with `" in why  # it says itself what to do
-    yield Finding("fail", what, why, "" if known else f"look at {place}, and start by hand what stands there")
+# ---- what the servers offer
 
 
 def names(catalogue: Catalogue) -> Iterator[Finding]:
@@ -231,15 +192,30 @@ def pins(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     for name in notes.strangers:
         detail = f"another program answers as `{name}` than the one that was pinned"
         yield Finding("warn", "pins", detail, f"toolgate pins show {name}")
-    for path, why in catalogue.held.items():
-        yield Finding("warn", "pins", f"{path} is held: {why}", f"toolgate pins show {path}")
+    yield from held(catalogue)
     for path in waiting(pinned, Notes()):
         detail = f"{path} came after its server was pinned, and nobody has accepted it"
         yield Finding("warn", "pins", detail, f"toolgate pins show {path}; toolgate pins accept {path}")
-    unseen = sorted({thing.server for thing in things(catalogue) if thing.lasts} - pinned.keys())
+    lasting = {thing.server for thing in things(catalogue) if thing.lasts and thing.path not in catalogue.unpinned}
+    unseen = sorted(lasting - pinned.keys())
     said = f"; {', '.join(unseen)}: pinned when first used" if unseen else ""
     yield Finding("ok", "pins", f"{_counted(pinned)} in {files.shown}{said}")
     yield from _deceiving(catalogue, pinned)
+
+
+def held(catalogue: Catalogue) -> Iterator[Finding]:
+    """One by one what a person can look at; together what waits for the same thing."""
+    unpinned: Counter[tuple[str, str]] = Counter()
+    for path, why in catalogue.held.items():
+        if path in catalogue.unpinned:
+            unpinned[split_path(path)[0], why] += 1
+        else:
+            yield Finding("warn", "pins", f"{path} is held: {why}", f"toolgate pins show {path}")
+    for (server, why), number in unpinned.items():
+        verb = "is" if number == 1 else "are"
+        detail = f"{_some(number, 'definition')} of {server} {verb} held: {why}"
+        mend = f"toolgate pins forget {server} --pinned" if _FORGET in why else "see that this folder may be written"
+        yield Finding("warn", "pins", detail, mend)
 
 
 def _counted(pinned: Pins) -> str:
@@ -273,7 +249,7 @@ def policy(config: Config, catalogue: Catalogue) -> Iterator[Finding]:
     """The policy against the tools that are there, and its own tests."""
     files = config.policy.model, config.policy.files
     checked = check(*files, catalogue)
-    yield from (_wrong("policy", problem) for problem in checked.problems)
+    yield from (wrong("policy", problem) for problem in checked.problems)
     if not checked.usable:
         return
     found = load(*files)
@@ -287,7 +263,7 @@ def _tests(config: Config, found: Policy, table: Path) -> Iterator[Finding]:
     try:
         failures = run_tests(found, table, knowing.pinned(config).catalogue.find)
     except ConfigError as error:
-        yield from (_wrong("policy tests", problem) for problem in error.problems)
+        yield from (wrong("policy tests", problem) for problem in error.problems)
         return
     yield from (Finding("fail", "policy tests", str(failure), "mend the policy, or the test") for failure in failures)
     if not failures:
@@ -299,12 +275,12 @@ async def budgets(config: Config, catalogue: Catalogue) -> list[Finding]:
     try:
         found = load_budgets(config.policy.budgets, config.agents)
     except ConfigError as error:
-        return [_wrong("budgets", problem) for problem in error.problems]
+        return [wrong("budgets", problem) for problem in error.problems]
     told = list(found.warnings)
     if found.named:
         told += unfound(found.named, await knowing.there(config, catalogue, _policy(config)))
     limits = " · ".join(shown(unit, limit) for unit, limit in found.run.left(Spend()).items())
-    return [*(_wrong("budgets", problem) for problem in told), Finding("ok", "budgets", f"a run may spend {limits}")]
+    return [*(wrong("budgets", problem) for problem in told), Finding("ok", "budgets", f"a run may spend {limits}")]
 
 
 def _policy(config: Config) -> Policy | None:
@@ -328,7 +304,7 @@ def models(config: Config) -> Iterator[Finding]:
             opened.open(name)
             found = opened.choose(name, "toolgate.toml")
         except ConfigError as error:
-            yield from (_wrong(what, problem) for problem in error.problems)
+            yield from (wrong(what, problem) for problem in error.problems)
         else:
             where = f"{found.model} at {found.served.name}" if found.served else "a script"
             yield Finding("ok", what, f"{where}, ready")
@@ -342,7 +318,7 @@ async def telemetry(config: Config) -> list[Finding]:
         url = destination(config.telemetry.endpoint, os.environ)
         config.telemetry_headers(os.environ)
     except ConfigError as error:
-        return [_wrong("telemetry", problem) for problem in error.problems]
+        return [wrong("telemetry", problem) for problem in error.problems]
     if url is None:
         return [Finding("ok", "telemetry", "off: there is no endpoint")]
     parts = urlsplit(url)

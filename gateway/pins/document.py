@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ _HEAD = """\
 # what it is now: `toolgate pins`. Written by Toolgate; keep it in version control.
 """
 _UNPRINTED = re.compile(r"[^\x20-\x7e]")  # what has to be looked at one by one
+_UNPRINTED_IN_LINES = re.compile(r"[^\n\x20-\x7e]")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SECTIONS = {"tool": "tools", "about": "about", "prompt": "prompts", "resource": "resources", "template": "templates"}
 _NAMED_BY = {"tool": "name", "prompt": "name", "resource": "uri", "template": "uriTemplate"}
@@ -44,17 +46,16 @@ _ENTRY_KEYS = ("pin", "added_at", "accepted_by", "accepted_at", "definition")
 # ---- writing
 
 
-def dump(pins: Pins) -> str:
-    """The whole file."""
-    blocks = [f"{_HEAD}version = {VERSION}\n"]
+def dump(pins: Pins) -> Iterator[str]:
+    """The whole file, piece by piece: all of it at once takes five times as much memory as it has characters."""
+    yield f"{_HEAD}version = {VERSION}\n"
     for name, server in sorted(pins.items()):
-        blocks.append(_block(f"servers.{_key(name)}", _server_lines(server)))
+        yield "\n" + _block(f"servers.{_key(name)}", _server_lines(server))
         for kind, section in _SECTIONS.items():
-            for thing, entry in sorted(server.entries.items()):
+            for thing, entry in sorted(server.entries.items(), key=itemgetter(0)):
                 if kind_of(thing) == kind:
                     header = f"servers.{_key(name)}.{section}.{_key(named(thing))}"
-                    blocks.append(_block(header, _entry_lines(entry, kind)))
-    return "\n".join(blocks)
+                    yield "\n" + _block(header, _entry_lines(entry, kind))
 
 
 def weight(thing: str, entry: PinnedEntry) -> int:
@@ -100,12 +101,31 @@ def _numbered(character: str) -> str:
 
 def _definition(definition: JsonObject) -> str:
     """JSON within a literal string of TOML, which knows no escapes; JSON's own serve."""
-    text = json.dumps(definition, ensure_ascii=False, indent=1, sort_keys=True).replace("''", "'\\u0027")
-    return "'''\n" + _UNPRINTED.sub(lambda found: _escaped(found[0]), text) + "\n'''"
+    text = _indented(definition).replace("''", "'\\u0027")
+    return "'''\n" + _UNPRINTED_IN_LINES.sub(lambda found: _escaped(found[0]), text) + "\n'''"
+
+
+def _indented(value: Any, depth: int = 1) -> str:
+    """As `json.dumps` with an indent of 1 and sorted keys. That leaves functions that refer to each other behind, each
+    time: garbage that stays for ever in a gateway that starts, which collects none.
+    """
+    if isinstance(value, Mapping) and value:
+        opening, closing = "{", "}"
+        items = [f"{_JSON(key)}: {_indented(value[key], depth + 1)}" for key in sorted(value)]
+    elif isinstance(value, list) and value:
+        opening, closing = "[", "]"
+        items = [_indented(item, depth + 1) for item in value]
+    else:
+        return _JSON(value)
+    line = "\n" + " " * depth
+    return f"{opening}{line}{f',{line}'.join(items)}{line[:-1]}{closing}"
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _escaped(character: str) -> str:
-    return json.dumps(character)[1:-1] if character != "\n" and hides(character) else character
+    return json.dumps(character)[1:-1] if hides(character) else character
 
 
 # ---- reading

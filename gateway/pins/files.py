@@ -7,7 +7,7 @@ import contextlib
 import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +64,14 @@ class PinFiles:
             raise ConfigError.at(self.shown, f"the file is larger than {MAX_BYTES // 1_000_000} MB")
         return document.parse(text, self.shown)
 
+    def unwritable(self) -> str:
+        """Why the pins could not be written, as far as can be said without writing; nothing if they could."""
+        for folder in (Path(os.path.realpath(self.lock)).parent, self.state):
+            there = next(place for place in (folder, *folder.parents) if place.exists())
+            if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+                return f"{self.shown} can't be written: `{there}` may not be written to"
+        return ""
+
     def read_notes(self) -> Notes:
         """What was seen of held tools; nothing, if that can't be read."""
         try:
@@ -80,7 +88,7 @@ class PinFiles:
 
     def write_notes(self, seen: Notes) -> None:
         """Replaces the notes; only within `turn`. Raises OSError."""
-        _replace(self._notes, notes.dump(seen), 0o600)
+        _replace(self._notes, [notes.dump(seen)], 0o600)
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -94,9 +102,16 @@ class PinFiles:
         return self.state / "held.json"
 
 
-def _replace(path: Path, text: str, mode: int | None = None) -> None:
+def _replace(path: Path, text: Iterable[str], mode: int | None = None) -> None:
     """All or nothing."""
-    content = text.encode()
-    if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"it would be larger than {MAX_BYTES // 1_000_000} MB", str(path))
-    replace_file(path, content, mode)
+    replace_file(path, _encoded(path, text), mode)
+
+
+def _encoded(path: Path, text: Iterable[str]) -> Iterator[bytes]:
+    size = 0
+    for piece in text:
+        content = piece.encode()
+        size += len(content)
+        if size > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"it would be larger than {MAX_BYTES // 1_000_000} MB", str(path))
+        yield content

@@ -3,15 +3,16 @@
 What is new is held until it is written down; that is done in a thread, and takes a fifth of the time at the most: a
 server that has ever new tools keeps nobody else waiting. What could not be written is tried again.
 
-An acceptance is another file under the same name: it is noticed within `LOOKS`, and counts from then on, without a
-restart. A file that breaks or goes away meanwhile takes nothing back: what was pinned stays pinned, and nothing new is
-believed until it is mended.
+An acceptance is another file under the same name: it is noticed within `LOOKS`, read in a thread, and counts from then
+on, without a restart. A file that breaks or goes away meanwhile takes nothing back: what was pinned stays pinned, and
+nothing new is believed until it is mended.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -19,13 +20,13 @@ from itertools import groupby
 from gateway.catalogue import Catalogue
 from gateway.errors import ConfigError
 from gateway.offer import ABOUT, About
-from gateway.pins.entries import Identity
-from gateway.pins.files import PinFiles, Stamp
+from gateway.pins.entries import Identity, Pins
+from gateway.pins.files import PinFiles
 from gateway.pins.review import Review, Seen, Trust, review, unpinned
 from gateway.pins.room import MOST
 from gateway.pins.telling import Telling
 from gateway.pins.things import Thing, things
-from gateway.pins.writing import Written, fresh, note_down, write_down
+from gateway.pins.writing import Written, fitting, fresh, note_down, write_down
 from gateway.screens.definitions import screen_definition
 from gateway.screens.finding import Finding
 from gateway.screens.names import screen_names
@@ -39,7 +40,9 @@ _LONGEST = 200  # characters of what a server calls itself
 _REST = 4  # times as long as it took to write, before the next time
 _AGAIN, _AGAIN_MOST = 1.0, 30.0  # seconds before what could not be written is tried again: ever longer
 
-_NOT_YET = "it is about to be pinned"
+_READER = ThreadPoolExecutor(1, "toolgate-pins")
+
+_NOT_YET, _CANT = "it is about to be pinned", "it can't be pinned"
 _CROWDED = f"its server has {MOST} entries or 2 MB in toolgate.lock already; see `toolgate pins forget`"
 
 
@@ -82,6 +85,8 @@ class Keeper:
         stamp = files.stamp()
         self._now = Written(files.read() or {}, stamp)
         self._broken = ""  # what is wrong with the file
+        self._reading: Future[tuple[Pins, str]] | None = None
+        self._read_of = self._now, stamp
         self._writing, self._write_due, self._again = False, 0.0, _AGAIN
         self._screened: dict[str, tuple[Finding, ...]] = {}  # by pin: a list that changes has little that is new
         self._judged: _Judged | None = None
@@ -100,6 +105,10 @@ class Keeper:
         Returns in how many seconds there is more to do; None if there is nothing.
         """
         last = self._look(catalogue)
+        if self._reading is not None:
+            await asyncio.wait([asyncio.wrap_future(self._reading)])
+            self._due = 0.0
+            last = self._look(catalogue)
         if last.settled or self._writing:
             return None
         if self._clock() >= self._write_due:
@@ -123,7 +132,7 @@ class Keeper:
     def _write_down(self, last: _Judged, now: str) -> Written:
         """In a thread: nothing of the keeper changes meanwhile but what it shows."""
         written = replace(self._now, problem="")
-        if last.found.learned and self._learns and not self._broken:
+        if last.found.fresh and self._learns and not self._broken:
             written = write_down(self._files, written, last.seen, self._trust, now)
         note_down(self._files, review(written.pins, last.seen, self._trust, now), last.seen, written.pins, now)
         return written
@@ -142,22 +151,38 @@ class Keeper:
         if now < self._due or self._writing:  # what is being written need not be read
             return False
         self._due = now + LOOKS
+        if self._reading is not None:
+            return self._reading.done() and self._reread()
         stamp = self._files.stamp()
         if stamp == self._now.stamp:
             return False
-        self._reread(stamp)
-        return True
+        self._read_of = self._now, stamp
+        self._reading = _READER.submit(self._read, self._now.pins)
+        if _in_loop():
+            return False
+        wait([self._reading])
+        return self._reread()
 
-    def _reread(self, stamp: Stamp) -> None:
-        pins, self._broken = self._now.pins, ""
+    def _read(self, before: Pins) -> tuple[Pins, str]:
+        """In a thread. The pins, and what is wrong with the file."""
         try:
-            pins = fresh(self._files, pins)
+            return fresh(self._files, before), ""
         except ConfigError as error:
-            self._broken = str(error.problems[0])
+            return before, str(error.problems[0])
+
+    def _reread(self) -> bool:
+        """Takes what was read; not if it was written meanwhile by ourselves: then the next look says what there is."""
+        reading, (before, stamp) = self._reading, self._read_of
+        self._reading = None
+        if reading is None or before is not self._now:
+            return False
+        pins, self._broken = reading.result()
+        if self._broken:
             log.warning("%s; what was pinned before stays pinned, and nothing new is believed", self._broken)
-        if self._now.problem:
+        if before.problem:
             self._write_due = 0.0
         self._now = Written(pins, stamp)
+        return True
 
     # ---- the comparison
 
@@ -166,14 +191,26 @@ class Keeper:
     ) -> _Judged:
         seen, pins = self._seen(catalogue, findings), self._now.pins
         found = shown = review(pins, seen, self._trust, _now())
-        if self._broken or (self._learns and found.learned):
+        if self._broken or (self._learns and found.fresh):
             problem = self._broken or self._now.problem or (_CROWDED if settled else "")
-            shown = unpinned(found, pins, seen, f"it can't be pinned: {problem}" if problem else _NOT_YET)
+            shown = unpinned(found, pins, seen, f"{_CANT}: {problem}" if problem else _NOT_YET)
+        elif found.fresh:
+            shown = self._would_be(found, seen)
         held = {path: note.why for path, note in shown.held.items()}
         self._telling.tell({path: why for path, why in held.items() if why != _NOT_YET})
-        made = replace(catalogue, held=held, findings=findings, about=_believed(catalogue.about, held))
+        late = frozenset(path for path, note in shown.held.items() if note.reason == "unpinned")
+        about = _believed(catalogue.about, held)
+        made = replace(catalogue, held=held, findings=findings, about=about, unpinned=late)
         last = self._judged.catalogue if self._judged and self._judged.given is catalogue else None
         return _Judged(catalogue, last if last and last.held == held else made, findings, seen, found, settled)
+
+    def _would_be(self, found: Review, seen: Sequence[Seen]) -> Review:
+        """Who only looks writes nothing, and knows what could not be written."""
+        pins, problem = self._now.pins, self._files.unwritable()
+        if problem:
+            return unpinned(found, pins, seen, f"{_CANT}: {problem}")
+        pins = {**pins, **fitting(found, pins, seen)}
+        return unpinned(review(pins, seen, self._trust, _now()), pins, seen, f"{_CANT}: {_CROWDED}")
 
     def _seen(self, catalogue: Catalogue, findings: Mapping[str, Sequence[Finding]]) -> list[Seen]:
         grouped = groupby(sorted(things(catalogue), key=_server_of), key=_server_of)
@@ -198,6 +235,15 @@ class Keeper:
         for path, findings in screen_names(catalogue.tools.values(), others).items():
             found[path] = (*found.get(path, ()), *findings)
         return {path: findings for path, findings in found.items() if findings}
+
+
+def _in_loop() -> bool:
+    """Whether others would wait for what is done here."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _server_of(thing: Thing) -> str:

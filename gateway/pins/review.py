@@ -40,20 +40,24 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """`held` by path. `learned` are the servers whose entries in the pins are new, as they must be.
-
-    `strangers` are the servers that are another program now, with what they are.
+    """`held` by path. `fresh` are the servers whose entries in the pins are new, `strangers` those that are another
+    program now, with what they are.
     """
 
     held: Mapping[str, Note] = field(default_factory=dict)
-    learned: Mapping[str, PinnedServer] = field(default_factory=dict)
+    fresh: "Mapping[str, _Look]" = field(default_factory=dict)
     strangers: Mapping[str, Identity] = field(default_factory=dict)
+
+    @property
+    def learned(self) -> Mapping[str, PinnedServer]:
+        """The entries of the fresh ones, as they must be. Takes its time, for what is large: it is for who writes."""
+        return {name: look.entry() for name, look in self.fresh.items()}
 
 
 def review(pins: Pins, seen: Sequence[Seen], trust: Trust, now: str) -> Review:
     """Compares what each server offers with its pins. `now` is the time that goes into what is written down."""
     held: dict[str, Note] = {}
-    learned: dict[str, PinnedServer] = {}
+    fresh: dict[str, _Look] = {}
     strangers: dict[str, Identity] = {}
     for server in seen:
         pinned = pins.get(server.name)
@@ -61,19 +65,17 @@ def review(pins: Pins, seen: Sequence[Seen], trust: Trust, now: str) -> Review:
             strangers[server.name] = server.identity
         look = _Look(server, pinned, trust, now, strange=server.name in strangers)
         held |= look.held()
-        entry = look.entry()
-        if entry != pinned:
-            learned[server.name] = entry
-    return Review(held, learned, strangers)
+        if look.is_fresh():
+            fresh[server.name] = look
+    return Review(held, fresh, strangers)
 
 
 def unpinned(reviewed: Review, pins: Pins, seen: Sequence[Seen], why: str) -> Review:
     """The same while nothing is written down: what would have to be is held, for nobody could see it change."""
     held = dict(reviewed.held)
     for server in seen:
-        entry = reviewed.learned.get(server.name)
         known = pins[server.name].entries if server.name in pins else {}
-        for thing in server.things if entry else ():
+        for thing in server.things if server.name in reviewed.fresh else ():
             if thing.lasts and (thing.name not in known or known[thing.name].pin != thing.pin):
                 note = Note("unpinned", why, server.identity, thing.definition, "")
                 held.setdefault(thing.path, note)
@@ -94,18 +96,27 @@ class _Look:
         found = ((thing, self.reason(thing)) for thing in self.server.things)
         return {thing.path: self.note(thing, reason) for thing, reason in found if reason}
 
+    def is_fresh(self) -> bool:
+        """Whether there is anything to write down of it."""
+        return self.pinned is None or self.tools_only != self.pinned.tools_only or any(True for _ in self.learned())
+
     def entry(self) -> PinnedServer:
         """As it should stand in the pins. What the server does not offer now stays there: it may come back."""
         pinned = self.pinned or PinnedServer(self.server.identity)
-        tools_only = pinned.tools_only and self.strange  # of another program, nothing is believed at first sight
-        return replace(pinned, entries={**pinned.entries, **dict(self.learned())}, tools_only=tools_only)
+        learned = {thing.name: self.fresh(thing, self.of(thing)) for thing in self.learned()}
+        return replace(pinned, entries={**pinned.entries, **learned}, tools_only=self.tools_only)
 
-    def learned(self) -> Iterator[tuple[str, PinnedEntry]]:
+    @property
+    def tools_only(self) -> bool:
+        """Of another program, nothing is believed at first sight."""
+        return self.pinned is not None and self.pinned.tools_only and self.strange
+
+    def learned(self) -> Iterator[Thing]:
         for thing in self.server.things:
             entry = self.of(thing)
             learns = thing.lasts and (entry is None or entry.pin != thing.pin)
             if learns and self.reason(thing) in (None, "suspicious"):
-                yield thing.name, self.fresh(thing, entry)
+                yield thing
 
     def fresh(self, thing: Thing, entry: PinnedEntry | None) -> PinnedEntry:
         if entry is not None:

@@ -23,8 +23,11 @@ def fitted(now: PinnedServer, before: PinnedServer | None, offered: Collection[s
     old = before.entries if before else {}
     fresh = [name for name, entry in now.entries.items() if old.get(name) is not entry]
     late = [(entry.added_at, name) for name, entry in old.items() if entry.added_at and name not in offered]
-    weights = {name: weight(name, entry) for name, entry in now.entries.items()}
-    gone = over(weights, [*(name for _, name in sorted(late)), *reversed(fresh)])
+    order = [*(name for _, name in sorted(late)), *reversed(fresh)]
+    least = {name: len(entry.text) for name, entry in now.entries.items()}
+    gone = over(least, order)  # by so much already: what a large one takes exactly is worth knowing of few
+    weights = {name: weight(name, entry) for name, entry in now.entries.items() if name not in gone}
+    gone |= over(weights, [name for name in order if name not in gone])
     kept = {name: entry for name, entry in now.entries.items() if name not in gone}
     back = {name: old[name] for name in gone.intersection(fresh) if name in old}
     return PinnedServer(now.identity, {**kept, **back}, now.accepted, now.tools_only)

@@ -11,7 +11,7 @@ from gateway.pins.noting import noted
 from gateway.pins.review import Review, Seen, Trust, review
 from gateway.pins.room import fitted
 
-__all__ = ["Written", "fresh", "note_down", "write_down"]
+__all__ = ["Written", "fitting", "fresh", "note_down", "write_down"]
 
 log = logging.getLogger("toolgate.pins")
 
@@ -46,14 +46,18 @@ def write_down(files: PinFiles, before: Written, seen: Sequence[Seen], trust: Tr
 
 def _pinned(files: PinFiles, before: Written, seen: Sequence[Seen], trust: Trust, now: str) -> Written:
     pins = fresh(files, before.pins)
-    learned = review(pins, seen, trust, now).learned
-    offered = {server.name: {thing.name for thing in server.things} for server in seen}
-    fitting = {name: fitted(server, pins.get(name), offered[name]) for name, server in learned.items()}
-    changed = {name: server for name, server in fitting.items() if server != pins.get(name)}
+    changed = fitting(review(pins, seen, trust, now), pins, seen)
     if changed:
         pins = {**pins, **changed}
         files.write(pins)
     return Written(pins, files.stamp())
+
+
+def fitting(found: Review, pins: Pins, seen: Sequence[Seen]) -> Pins:
+    """The servers as they are to be written, as far as there is room: those that are not as they were."""
+    offered = {server.name: {thing.name for thing in server.things} for server in seen}
+    learned = {name: fitted(server, pins.get(name), offered[name]) for name, server in found.learned.items()}
+    return {name: server for name, server in learned.items() if server != pins.get(name)}
 
 
 def note_down(files: PinFiles, found: Review, seen: Sequence[Seen], pins: Pins, now: str) -> None:

@@ -60,16 +60,20 @@ class InForce:
     sources: tuple[Source, ...] = field(default=(), repr=False)
 
 
-def take(sources: Sequence[Source], before: InForce | None, accepted: Collection[str] = ()) -> Policy:
+def take(
+    sources: Sequence[Source], before: InForce | None, accepted: Collection[str] = (), built: Policy | None = None
+) -> Policy:
     """The policy of these files (the model first), if it may follow the one in force. Raises PolicyError.
 
-    `accepted` are digests of which a person has said that they are meant, however little is left.
+    `accepted` are digests of which a person has said that they are meant, however little is left. One that is `built`
+    already is taken for files that say the same.
     """
     digest = digest_of(sources[0], sources[1:])
     meant = digest in accepted
     if before is not None:
         meant = meant or digest == before.digest or marked(sources[1:], before.digest)
-    policy = build(sources[0], sources=sources[1:], hollow=meant)
+    same = built is not None and built.digest == digest
+    policy = built if built and same else build(sources[0], sources=sources[1:], hollow=meant)
     if before is None or meant:
         return policy
     why = loss(_size(before), Size.of(policy)) or _gone(before, sources[1:], policy) or _ungranted(before, policy)

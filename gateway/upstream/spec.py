@@ -90,7 +90,8 @@ class ServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ServerStatus:
-    """How a server is now. `error` is the last failure, also when it is over; `connect_seconds` the last handshake."""
+    """How a server is now. `error` is the last failure, also when it is over; `connect_seconds` the last handshake.
+    `gateways` as in `offer.About`."""
 
     name: str
     state: State
@@ -103,6 +104,7 @@ class ServerStatus:
     error: str = ""
     pid: int | None = None
     connect_seconds: float | None = None
+    gateways: tuple[str, ...] = ()
 
 
 def carrier_of(transport: Transport) -> Carrier | None:

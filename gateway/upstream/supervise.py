@@ -114,6 +114,7 @@ class Supervisor:
             error=self._error,
             pid=connection.pid if connection else None,
             connect_seconds=self._seconds,
+            gateways=self.listing.about.gateways,
         )
 
     # ---- the owner task

@@ -55,7 +55,7 @@ class Judge(Protocol):
 class Upstreams:
     """The MCP servers that we connect to. Enter it, then `forward`; leaving it stops every server.
 
-    Without a `judge` no tool is held.
+    Without a `judge` no tool is held. Its `own` name is what other gateways know it by, in which it finds itself again.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Upstreams:
         judge: Judge | None = None,
         *,
         patience: float | None = None,
+        own: str | None = None,
     ) -> None:
         self._judge, self._patience = judge, patience
         self._reaper = Reaper()
@@ -83,7 +84,7 @@ class Upstreams:
         self._rebuilt = asyncio.Event()
         self._subscribers: list[Callable[[], None]] = []
         self._readers: list[Callable[[str, str, Subject | None], None]] = []
-        self._own, self._back = secrets.token_hex(8), set[str]()
+        self._own, self._back = own or secrets.token_hex(8), set[str]()
         self._catalogue = self._told = self._built()
 
     async def __aenter__(self) -> Self:

@@ -3,7 +3,9 @@
 A schema is looked at when it is listed, in a thread: a call must not be what finds out how long that takes. There is
 one such thread for all servers, and they take turns: a slice of one server's schemas, then one of the next. Who lists
 thousands waits longer for his own, and between slices there is a rest, in which whoever else has something to do in
-this process does it. To stop, nothing has to be told to the thread: no further slice is asked for.
+this process does it. A schema that is not through in a moment is put off, and looked at in a second thread, in which
+those that take long wait for nobody but each other. To stop, nothing has to be told to the threads: no further slice is
+asked for.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from gateway.call import Tool
-from gateway.schema import is_plain, unusable
+from gateway.schema import LISTING_SECONDS, TOO_MUCH, is_plain, unusable
 
 __all__ = ["AT_FIRST", "IN_ALL", "NOT_YET", "Usable", "usable_among"]
 
@@ -23,10 +25,12 @@ IN_ALL = 30.0  # ... for what was left then: enough for all that a list may hold
 AT_EASE = 0.1  # seconds of the thread: whatever a usual server lists is through by then, without a rest
 _SLICE = 0.003  # seconds; one schema at the least
 _MANY = 256  # tools that are looked at without a thread, while all others wait
+_BRIEFLY = 0.03  # seconds for one schema, at first
 _THREAD = ThreadPoolExecutor(1, "toolgate-schemas")
+_LONG = ThreadPoolExecutor(1, "toolgate-long-schemas")
 
 NOT_YET = "its `inputSchema` has not been looked at yet: its server lists many"
-TOO_LATE = "its `inputSchema` takes too many steps to check"
+TOO_LATE = f"its `inputSchema` {TOO_MUCH}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,18 @@ async def usable_among(tools: Mapping[str, Tool], seconds: float = IN_ALL, late:
     if not left:
         return Usable(tools)
     wrong: dict[str, str] = {}
+    put_off: deque[Tool] = deque()
     spent, loop = 0.0, asyncio.get_running_loop()
-    while left and spent < seconds:
-        spent += (took := await loop.run_in_executor(_THREAD, _look, left, seconds - spent, wrong))
+    while (left or put_off) and spent < seconds:
+        if left:
+            took = await loop.run_in_executor(_THREAD, _look, left, seconds - spent, wrong, put_off)
+        else:
+            took = await loop.run_in_executor(_LONG, _look_long, put_off.popleft(), wrong)
+        spent += took
         if spent > AT_EASE:
             await asyncio.sleep(took)
-    unseen = {tool.name: tool for tool in left}
-    wrong |= {tool.path: late for tool in left}
+    unseen = {tool.name: tool for tool in (*put_off, *left)}
+    wrong |= {tool.path: late for tool in unseen.values()}
     return Usable({name: tool for name, tool in tools.items() if tool.path not in wrong}, wrong, unseen)
 
 
@@ -69,14 +78,25 @@ async def _unusual(tools: Iterable[Tool]) -> list[Tool]:
     return found
 
 
-def _look(left: deque[Tool], seconds: float, wrong: dict[str, str]) -> float:
-    """A slice: takes from the `left` what it has looked at. Returns how much time of this thread it took."""
+def _look(left: deque[Tool], seconds: float, wrong: dict[str, str], put_off: deque[Tool]) -> float:
+    """A slice: takes from the `left` what it has looked at, or put off. Returns how much time of the thread it took."""
     began = time.thread_time()
     took = 0.0
     while left and took < min(seconds, _SLICE):
         tool = left.popleft()
-        why = unusable(tool.pin, tool.input_schema)
-        if why is not None:
+        why = unusable(tool.pin, tool.input_schema, _BRIEFLY)
+        if why == TOO_MUCH:
+            put_off.append(tool)
+        elif why is not None:
             wrong[tool.path] = f"its `inputSchema` {why}"
         took = time.thread_time() - began
     return took
+
+
+def _look_long(tool: Tool, wrong: dict[str, str]) -> float:
+    """The same for one that was put off."""
+    began = time.thread_time()
+    why = unusable(tool.pin, tool.input_schema, LISTING_SECONDS)
+    if why is not None:
+        wrong[tool.path] = f"its `inputSchema` {why}"
+    return time.thread_time() - began

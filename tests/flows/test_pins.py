@@ -14,8 +14,10 @@ from gateway.cli.root import toolgate
 from gateway.clients import ClientRun
 from gateway.config import load_config
 from gateway.events import Admitted, Denied, Held, Returned
+from gateway.offer import UNHINTED
 from gateway.pins.files import PinFiles
 from gateway.runtime import Runtime, open_runtime
+from gateway.serve.hints import told as told_of_lists
 from gateway.serve.instructions import instructions
 from gateway.upstream import looking
 from tests.fixtures import nursery
@@ -235,6 +237,8 @@ def test_what_becomes_of_a_tool_that_comes_later_is_the_admins_word(project: Pro
         await until(runtime, lambda: there(client, "shop/late"))
         assert isinstance(await client.call("shop__late", {}), Denied if held else Returned)
         assert ("late" in listed(client)) is not held
+        if held:
+            await noted(project, "shop/late")
 
     project.open(scenario)
     assert ("added_at" in project.lock) is not held
@@ -405,6 +409,37 @@ def test_prompts_and_instructions_are_pinned_and_a_changed_one_is_held(project: 
         assert "all that you know" in told(client)
 
     project.open(taken)
+
+
+def test_what_can_not_be_pinned_is_missing_from_lists_that_say_so(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where what is Toolgate's own can't be written. Whoever runs the gateway learns why; clients do not."""
+    project.open(looks)
+    pinned = project.lock
+    (project.folder / ".toolgate").rename(project.folder / "away")
+    (project.folder / ".toolgate").write_text("a file where a folder should be")
+    project.settings(f'[store]\npath = "{project.folder}/other.db"\n')
+    project.server(offers=OFFERS)
+
+    async def short(runtime: Runtime, client: ClientRun) -> None:
+        assert "shop/prompt:greet" in client.catalogue.held
+        assert client.prompts() == []
+        found = told_of_lists({}, UNHINTED, client)["_meta"]["toolgate/missing"]
+        assert {path: why.partition(":")[0] for path, why in found.items()} == {
+            "shop/prompt:greet": "held",
+            "shop/about:instructions": "held",
+        }
+        assert str(project.folder) not in json.dumps(found)
+        assert runtime.upstream.catalogue.missing == {}
+
+    project.open(short)
+    assert project.lock == pinned
+    for command in ("tools", "doctor"):
+        toolgate([command, "--project", str(project.folder)])
+        said = capsys.readouterr()
+        assert "it can't be pinned: " in said.out + said.err
+        assert "toolgate.lock can't be written: " in said.out + said.err
 
 
 def test_a_lock_that_knows_only_tools_takes_the_rest_at_first_sight_and_then_holds_it(project: Project) -> None:

@@ -1,8 +1,11 @@
 """Hostile schemas cost no more than honest ones. What would take hours is cut short; nothing here measures time."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from referencing import Resource
 
 from gateway.bounded import MAX_KEYWORDS, MAX_STEPS
 from gateway.call import Arguments, JsonObject, Tool, pin_of
@@ -109,10 +112,64 @@ def test_where_a_pattern_chooses_schemas_one_that_can_not_be_bounded_is_refused(
 
 def test_a_validation_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1_000_000))
-    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: float(next(clock)))  # a second at each look
+    monkeypatch.setattr(
+        "gateway.bounded.time.thread_time", lambda: next(clock) / 20
+    )  # a twentieth of a second at each look
     schema = {"properties": {"a": {"items": {"not": {"const": 1}}}}}
     assert said(schema, {"a": [0] * 10}) is None
     assert said(schema, {"a": [0] * 100}) == "the tool's input schema takes too many steps to check"
+
+
+def test_what_the_validator_does_by_itself_has_a_deadline_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`unevaluatedProperties` follows what stands beside it without applying a keyword: the steps double each time."""
+    clock = iter(range(1_000_000))
+    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: next(clock) / 50)
+    depth, unevaluated = 7, {"unevaluatedProperties": True, "$ref": "#/$defs/d0"}
+    both = [{key: {"$ref": f"#/$defs/d{number + 1}"} for key in "ab"} for number in range(depth)]
+    deep = {f"d{number}": {"dependentSchemas": each} for number, each in enumerate(both)}
+    schema = {"$defs": {**deep, f"d{depth}": {"title": "x"}}, "properties": {"a": unevaluated}}
+    assert said(schema, {"a": {"a": 1}}) is None
+    assert said(schema, {"a": {"a": 1, "b": 1}}) == "the tool's input schema takes too many steps to check"
+
+
+def test_a_thread_that_is_long_at_one_schema_lets_others_on_and_an_event_loop_does_not_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, rests = iter(range(10_000_000)), list[float]()
+    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: next(clock) / 20_000)  # twenty: a millisecond
+    monkeypatch.setattr("gateway.bounded.time.sleep", rests.append)
+
+    def looked(title: str, names: int) -> int:
+        shape: JsonObject = {"title": title, "properties": {f"p{each}": {"not": {}} for each in range(names)}}
+        before = len(rests)
+        assert unusable(title, shape, 60.0) is None
+        return len(rests) - before
+
+    async def within() -> int:
+        return looked("within a loop", 200)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(looked, "apart, and small", 0).result() == 0
+        assert pool.submit(looked, "apart, and large", 200).result() > 50
+    assert asyncio.run(within()) == 0
+
+
+def test_a_schema_is_gone_through_once_and_not_for_each_name_that_it_refers_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = {f"d{number}": {"$id": f"http://x/{number}", "$anchor": f"a{number}"} for number in range(10)}
+    refers = [{"$ref": f"http://x/{number}#a{number}"} for number in range(10)]
+    schema: JsonObject = {"$defs": names, "allOf": refers}
+    assert said(schema, {}) is None
+    through, subresources = [], Resource.subresources
+
+    def counted(resource: Any) -> Any:
+        through.append(resource)
+        return subresources(resource)
+
+    monkeypatch.setattr(Resource, "subresources", counted)
+    assert said(schema, {"a": 1}) is None
+    assert through == []
 
 
 def test_items_that_are_compared_are_counted() -> None:
@@ -125,6 +182,9 @@ def test_choices_and_patterns_that_are_compared_are_counted() -> None:
     enum = {"properties": {"a": {"items": {"enum": list(range(20_000))}}}}
     assert said(enum, {"a": [0] * 10}) is None
     assert "takes too many steps" in str(said(enum, {"a": [0] * 2000}))
+    names = {"properties": {"a": {"items": {"anyOf": [{"required": [f"n{number}" for number in range(2_000)]}, {}]}}}}
+    assert said(names, {"a": [{}] * 3}) is None
+    assert "takes too many steps" in str(said(names, {"a": [{}] * 1700}))
     patterns: JsonObject = {"patternProperties": {f"^x{number}$": {} for number in range(300)}}
     assert said(patterns, {"x1": 1}) is None
     assert "takes too many steps" in str(said(patterns, {f"y{number}": 1 for number in range(1000)}))

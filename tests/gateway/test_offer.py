@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from gateway.offer import About, Offer
+from gateway.offer import About, Offer, called, is_of
 
 
 def test_policies_know_an_offer_by_its_server_and_its_name() -> None:
@@ -30,3 +30,11 @@ def test_in_each_ring_of_gateways_somebody_leaves_the_next_one_out() -> None:
     for ring in itertools.permutations("abcd"):
         behind = [(*ring[place + 1 :], *ring[: place + 1]) for place in range(len(ring))]
         assert any(About(gateways=one).leads_back(own) for own, one in zip(ring, behind, strict=True))
+
+
+def test_a_gateway_is_known_by_its_process_and_tells_nothing_of_it() -> None:
+    one, other = called("host/7/abc", "x"), called("host/7/abc", "y")
+    assert one != other
+    assert "host" not in one
+    assert all(is_of(name, "host/7/abc") for name in (one, other))
+    assert not is_of(one, "host/7/ab")

@@ -1,6 +1,7 @@
 """What people do to runs without a server: the store, the policy and the budgets are all that it takes."""
 
 import asyncio
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,22 @@ def project(tmp_path: Path) -> Path:
 
 def config(project: Path) -> Config:
     return load_config(project, {"HOME": str(project)})
+
+
+def test_the_first_start_builds_the_policy_once_too(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the store is made, it is seen whether it can be used."""
+    module: Any = importlib.import_module("gateway.policy.load")
+    built, build = [], module._build  # noqa: SLF001 - each way to build one comes through here
+
+    def counted(*sources: Any, **more: Any) -> Any:
+        built.append(sources)
+        return build(*sources, **more)
+
+    monkeypatch.setattr(module, "_build", counted)
+    for number in (1, 2):
+        with open_offline(config(project)) as offline:
+            assert len(offline.policy.glance.rules) == 1
+        assert len(built) == number
 
 
 def test_offline_opens_the_store_and_the_policy_and_closes_them(project: Path) -> None:

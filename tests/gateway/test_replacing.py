@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,17 @@ def test_a_turn_ends_with_the_process_that_has_it(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", taken, str(tmp_path)], check=False).returncode == -9
     with turn(tmp_path, "it is held by the dead", patience=0.0):
         pass
+
+
+def test_what_comes_in_pieces_takes_the_place_as_a_whole_or_not_at_all(file: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError("no more")
+
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="no more"):
+        replace_file(file, pieces())
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir() if LEFT_OVER.fullmatch(path.name)] == []
+    replace_file(file, [b"one", b" ", b"two"])
+    assert file.read_bytes() == b"one two"

@@ -2,9 +2,8 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -150,51 +149,7 @@ def test_how_far_the_clock_was_set_back_is_said() -> None:
     assert "the newest run is 1 h in the future" in found.detail
 
 
-# ---- servers
-
-
-def a_status(**more: Any) -> Any:
-    fields = {"name": "shop", "state": "ready", "era": "modern", "protocol_version": "2026-07-28", "tools": 6}
-    return SimpleNamespace(**{"rejected": 0, "error": "", "connect_seconds": 0.5, **fields, **more})
-
-
-def test_each_server_says_what_it_offers_and_how_long_it_took(bare: Path) -> None:
-    found = next(checks.servers(config(bare), [a_status()]))
-    assert found == Finding("ok", "server shop", "6 tools, modern era, 2026-07-28, 0.50 s")
-    assert next(checks.servers(config(bare), [a_status(tools=1)])).detail.startswith("1 tool, modern era")
-
-
-def test_a_server_that_is_down_fails_and_rejected_tools_are_a_warning(bare: Path) -> None:
-    down, rejected = a_status(state="down", error="it exited"), a_status(rejected=2)
-    findings = list(checks.servers(config(bare), [down, rejected]))
-    assert levels(findings)[:3] == ["fail", "ok", "warn"]
-    assert findings[0].detail == "it exited"
-
-
-def test_what_is_to_be_looked_at_is_named_with_its_line(project: Path) -> None:
-    (project / ".mcp.json").write_text('{"mcpServers": {\n  "echo": {"command": "no-such-program"}}}')
-    (found,) = checks.servers(config(project), [a_status(name="echo", state="down", error="it exited")])
-    assert found.mend == "look at .mcp.json:2, and start by hand what stands there"
-
-
-def test_each_variable_that_is_not_set_is_named_with_its_place_and_what_to_type(project: Path) -> None:
-    (project / ".mcp.json").write_text(
-        '{"mcpServers": {"echo": {\n  "command": "x",\n  "env": {"A": "${NO_SUCH_A}",\n    "B": "${NO_SUCH_B}"}}}}'
-    )
-    one, two = checks.servers(config(project), [a_status(name="echo", state="down", error="...")])
-    assert (one.level, one.what) == ("fail", "server echo")
-    assert one.detail == ".mcp.json:3:11: the environment variable `NO_SUCH_A` is not set"
-    assert (
-        one.mend
-        == "type `export NO_SUCH_A=VALUE` in the shell that starts Toolgate, or write `${NO_SUCH_A:-VALUE}` there"
-    )
-    assert two.detail.startswith(".mcp.json:4:5: ")
-
-
-def test_a_server_that_is_switched_off_is_not_started(bare: Path) -> None:
-    (bare / ".mcp.json").write_text('{"mcpServers": {"off": {"command": "no-such-program", "disabled": true}}}')
-    findings = [found for found in asyncio.run(examine(Caller(bare))) if found.what == "server off"]
-    assert [(found.level, found.detail) for found in findings] == [("ok", "is switched off")]
+# ---- what the servers offer
 
 
 def a_tool(server: str, name: str) -> Tool:
@@ -337,3 +292,33 @@ def test_a_missing_variable_of_a_server_is_named_with_its_place(bare: Path) -> N
     assert ".mcp.json:1:" in found.detail
     assert "`NOT_SET_ANYWHERE` is not set" in found.detail
     assert "by hand" not in found.mend
+
+
+def test_what_could_not_be_pinned_is_told_once_for_each_server_with_what_to_do() -> None:
+    tools = [a_tool("shop", "add"), a_tool("shop", "sub"), a_tool("mail", "send")]
+    why = {"shop/add": "it can't be pinned: read-only", "shop/sub": "it can't be pinned: read-only"}
+    held = {**why, "mail/send": "it can't be pinned: full; see `toolgate pins forget`"}
+    catalogue = replace(Catalogue.of(tools), held=held, unpinned=frozenset(held))
+    assert list(checks.held(catalogue)) == [
+        Finding(
+            "warn",
+            "pins",
+            "2 definitions of shop are held: it can't be pinned: read-only",
+            "see that this folder may be written",
+        ),
+        Finding(
+            "warn",
+            "pins",
+            "1 definition of mail is held: it can't be pinned: full; see `toolgate pins forget`",
+            "toolgate pins forget mail --pinned",
+        ),
+    ]
+
+
+def test_what_could_not_be_pinned_is_told_before_anything_is_served(project: Path) -> None:
+    (project / ".toolgate").write_text("a file where a folder should be")
+    append(project, '[store]\npath = "elsewhere.db"\n')
+    found = [finding for finding in asyncio.run(examine(Caller(project))) if finding.what == "pins"]
+    assert [finding.level for finding in found] == ["warn", "ok"]
+    assert found[0].detail.startswith("8 definitions of echo are held: it can't be pinned: toolgate.lock can't be")
+    assert "pinned when first used" not in found[1].detail

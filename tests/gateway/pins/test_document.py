@@ -1,6 +1,9 @@
 """`toolgate.lock` as text: read as it was written, merged by git, refused when it is broken."""
 
+import gc
+import json
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,10 @@ LINE = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 ANN = Accepted("user:ann", "2026-11-25T15:30:00Z")
 
 
+def written(pins: Pins) -> str:
+    return "".join(dump(pins))
+
+
 def tool(name: str = "add", accepted: Accepted | None = None, added_at: str = "", **more: Any) -> PinnedEntry:
     return PinnedEntry.of({"name": name, "inputSchema": {"type": "object"}, **more}, accepted, added_at)
 
@@ -33,7 +40,7 @@ def test_the_file_reads_as_people_read_it() -> None:
     pins = {"shop": PinnedServer(Identity("npx shop", "shop", "1"), {"add": tool("add", ANN, description="Adds.")})}
     entry = pins["shop"].entries["add"]
     assert (
-        dump(pins).partition("version = 2\n")[2]
+        written(pins).partition("version = 2\n")[2]
         == f"""
 [servers.shop]
 launch = "npx shop"
@@ -62,7 +69,7 @@ definition = '''
 def test_it_is_read_as_it_was_written_and_holds_nothing_invisible(value: Any, launch: str, name: str) -> None:
     server = PinnedServer(Identity(launch, name), {"x.y": tool("x.y", added_at="then", value=value)}, ANN)
     pins = {"a.b": server, "c": PinnedServer(Identity(""))}
-    text = dump(pins)
+    text = written(pins)
     assert parse(text, "toolgate.lock") == pins
     assert not any(hides(character) for character in text.replace("\n", ""))
 
@@ -71,15 +78,15 @@ def test_the_order_of_servers_and_tools_is_that_of_their_names() -> None:
     def pinned(*names: str) -> PinnedServer:
         return PinnedServer(Identity("x"), {name: tool(name) for name in names})
 
-    assert dump({"b": pinned("y", "x"), "a": pinned()}) == dump({"a": pinned(), "b": pinned("x", "y")})
+    assert written({"b": pinned("y", "x"), "a": pinned()}) == written({"a": pinned(), "b": pinned("x", "y")})
 
 
 def test_the_end_of_a_literal_string_within_a_definition_does_not_end_it() -> None:
     pins = one(description="'''\n[servers.evil]\nlaunch = 'x' '''''")
-    assert parse(dump(pins), "toolgate.lock") == pins
+    assert parse(written(pins), "toolgate.lock") == pins
 
 
-GOOD = dump(one(description="Adds."))
+GOOD = written(one(description="Adds."))
 
 
 OFFERED = {
@@ -94,7 +101,7 @@ WHOLE: Pins = {
         {"add": tool(), **{name: PinnedEntry.of(definition, ANN) for name, definition in OFFERED.items()}},
     )
 }
-FULL = dump(WHOLE)
+FULL = written(WHOLE)
 
 
 @pytest.mark.parametrize(("text", "place", "said"), [
@@ -142,12 +149,12 @@ def test_a_file_of_the_first_version_knows_nothing_but_tools_and_that_is_kept_un
     old = parse(GOOD.replace("version = 2\n", "version = 1\n"), "toolgate.lock")
     assert [server.tools_only for server in old.values()] == [True]
     assert [server.tools_only for server in parse(GOOD, "toolgate.lock").values()] == [False]
-    assert parse(dump(old), "toolgate.lock") == old
+    assert parse(written(old), "toolgate.lock") == old
 
 
 def test_two_branches_that_pin_different_tools_merge_without_a_person(tmp_path: Path) -> None:
     def pins(*names: str) -> str:
-        return dump({"shop": PinnedServer(Identity("npx shop"), {name: tool(name) for name in names})})
+        return written({"shop": PinnedServer(Identity("npx shop"), {name: tool(name) for name in names})})
 
     for file, text in (("base", pins("m")), ("ours", pins("a", "m")), ("theirs", pins("m", "z"))):
         (tmp_path / file).write_text(text)
@@ -155,3 +162,32 @@ def test_two_branches_that_pin_different_tools_merge_without_a_person(tmp_path: 
         ["git", "merge-file", "-p", "ours", "base", "theirs"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert merged.stdout == pins("a", "m", "z")
+
+
+@given(JSON)
+def test_a_definition_is_written_as_json_with_an_indent_of_one(value: Any) -> None:
+    """Files that are there stay as they are."""
+    definition = {"name": "add", "inputSchema": {"type": "object"}, "value": value}
+    pins = {"shop": PinnedServer(Identity("x"), {"add": PinnedEntry.of(definition)})}
+    (text,) = [entry["definition"] for entry in tomllib.loads(written(pins))["servers"]["shop"]["tools"].values()]
+    plain = json.dumps(definition, ensure_ascii=False, indent=1, sort_keys=True)
+    assert json.loads(text) == json.loads(plain)
+    if plain.isascii() and "''" not in plain:
+        assert text == plain + "\n"
+
+
+def test_it_is_written_in_pieces_of_one_definition_and_leaves_nothing_behind() -> None:
+    """A gateway that starts collects no garbage: what is left behind then stays."""
+
+    def encoders() -> int:
+        functions = [each for each in gc.get_objects() if type(each) is type(encoders)]
+        return sum(each.__qualname__.startswith("_make_iterencode.") for each in functions)
+
+    pins = {"shop": PinnedServer(Identity("x"), {name: tool(name) for name in ("a", "b", "c")})}
+    gc.disable()
+    try:
+        before = encoders()
+        assert len(list(dump(pins))) == 5
+        assert encoders() == before
+    finally:
+        gc.enable()

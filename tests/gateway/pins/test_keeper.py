@@ -106,6 +106,36 @@ def test_an_acceptance_by_another_process_counts_at_the_next_look(desk: Desk) ->
     assert desk.files.read_notes().tools == {}
 
 
+def test_what_another_process_has_written_is_read_while_everything_else_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader waits for what the loop does meanwhile."""
+    keeper, now, judged, readers = desk.keeper(), offered(BAD, SUB), threading.Event(), list[threading.Thread]()
+    held(keeper, ADD, SUB)
+    assert sorted(settled(keeper, now).held) == ["shop/add"]
+    read = PinFiles.read
+
+    def waiting(files: PinFiles) -> Pins | None:
+        readers.append(threading.current_thread())
+        assert judged.wait(60)
+        return read(files)
+
+    async def scenario() -> None:
+        desk.accept("shop/add")
+        monkeypatch.setattr(PinFiles, "read", waiting)
+        for _ in range(3):
+            assert set(keeper.judged(now).held) == {"shop/add"}
+            desk.later()
+        judged.set()
+        while keeper.judged(now).held:
+            await asyncio.sleep(0)
+            desk.later()
+
+    asyncio.run(scenario())
+    assert len(readers) == 1
+    assert threading.main_thread() not in readers
+
+
 def test_what_two_gateways_learn_at_once_is_both_kept(desk: Desk) -> None:
     """The second has just looked at the file when the first writes it."""
     one, other = desk.keeper(), desk.keeper()
@@ -169,6 +199,26 @@ def test_who_only_looks_believes_nothing_new_either_while_the_file_is_broken(des
     assert held(keeper, ADD) == ["shop/add"]
 
 
+def test_who_only_looks_says_what_could_not_be_written_down(desk: Desk) -> None:
+    held(desk.keeper(), ADD)
+    desk.files.state.rename(desk.files.state.with_name("away"))
+    desk.files.state.write_text("a file where a folder should be")
+    judged = settled(desk.keeper(learns=False), offered(ADD, SUB))
+    assert judged.held == {
+        "shop/sub": f"it can't be pinned: toolgate.lock can't be written: `{desk.files.state}` may not be written to"
+    }
+    assert judged.unpinned == {"shop/sub"}
+
+
+def test_who_only_looks_says_for_what_there_is_no_room(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.pins.room.MOST", 1)
+    held(desk.keeper(), ADD)
+    judged = settled(desk.keeper(learns=False), offered(ADD, SUB, a_tool("mail/send")))
+    assert set(judged.held) == judged.unpinned == {"shop/sub"}
+    assert "see `toolgate pins forget`" in judged.held["shop/sub"]
+    assert sorted(desk.files.read() or {}) == ["shop"]
+
+
 def test_a_file_that_goes_away_takes_nothing_back(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     keeper = desk.keeper()
     held(keeper, ADD)
@@ -191,6 +241,8 @@ def test_what_can_not_be_written_down_is_held(desk: Desk, monkeypatch: pytest.Mo
     monkeypatch.setattr(PinFiles, "write", read_only)
     judged = settled(keeper, offered(ADD, SUB))
     assert judged.held == {"shop/sub": "it can't be pinned: toolgate.lock can't be written: Read-only file system"}
+    assert judged.unpinned == {"shop/sub"}
+    assert settled(desk.keeper(), offered(BAD, SUB)).unpinned == {"shop/sub"}
 
 
 def test_what_is_new_is_held_until_it_is_written_down(desk: Desk) -> None:

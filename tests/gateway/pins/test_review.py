@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from gateway.call import Tool, pin_of
 from gateway.pins.entries import Accepted, Identity, PinnedEntry, PinnedServer, Pins
 from gateway.pins.review import BY_RULE, Review, Seen, Trust, review, unpinned
@@ -35,7 +37,17 @@ def held(found: Review) -> dict[str, str]:
 
 def test_the_first_sight_is_learned_whole_and_nothing_is_held() -> None:
     found = review({}, seen(tool(), tool("sub")), Trust({"shop": "hold"}), NOW)
-    assert found == Review(learned=pinned(tool(), tool("sub")))
+    assert (found.held, found.learned, found.strangers) == ({}, pinned(tool(), tool("sub")), {})
+
+
+def test_what_there_is_to_learn_is_worked_out_for_who_writes_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may list as much as it likes, and whenever any server lists anew all of it is reviewed."""
+    now, written = seen(tool(), tool("sub")), []
+    monkeypatch.setattr(PinnedEntry, "of", lambda *said: written.append(said))
+    found = review({}, now, Trust(), NOW)
+    assert list(found.fresh) == ["shop"]
+    assert list(unpinned(found, {}, now, "why").held) == ["shop/add", "shop/sub"]
+    assert written == []
 
 
 def test_what_is_as_it_was_needs_nothing() -> None:

@@ -1,6 +1,9 @@
 """How much of `toolgate.lock` one server may have."""
 
+import pytest
+
 from gateway.call import JsonObject
+from gateway.pins.document import weight
 from gateway.pins.entries import Accepted, Identity, PinnedEntry, PinnedServer
 from gateway.pins.room import MOST, MOST_BYTES, fitted, over
 
@@ -69,3 +72,15 @@ def test_no_more_goes_than_has_to() -> None:
     assert over(sizes, ["b", "c"]) == {"b", "c"}
     assert over(sizes, ["a", "b"]) == {"a"}
     assert over({"a": 1}, ["a"]) == frozenset()
+
+
+def test_of_what_is_far_too_much_little_is_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, weighed = server(**{f"t{number}": entry(f"t{number}", HALF) for number in range(50)}), []
+
+    def counted(name: str, one: PinnedEntry) -> int:
+        weighed.append(name)
+        return weight(name, one)
+
+    monkeypatch.setattr("gateway.pins.room.weight", counted)
+    assert list(fitted(made, None, set(made.entries)).entries) == ["t0"]
+    assert weighed == ["t0"]

@@ -211,3 +211,11 @@ def test_a_spent_marker_says_nothing_of_a_file_that_is_emptied_later() -> None:
     later = in_force(*folder(a=lines(3), b=marker + DENY.format(1)))
     with pytest.raises(PolicyError, match=r"b\.csv: error: this file holds no line"):
         take(folder(a=lines(3), b=marker), later)
+
+
+def test_what_is_built_already_is_taken_for_files_that_say_the_same_and_for_no_others() -> None:
+    built = take(sources(lines(9)), None)
+    assert take(sources(lines(9)), None, (), built) is built
+    assert len(take(sources(lines(8)), None, (), built).rules) == 8
+    with pytest.raises(PolicyError):
+        take(sources(lines(9)), before(lines(30)), (), built)

@@ -90,7 +90,7 @@ def test_a_server_whose_schemas_are_still_looked_at_is_left_at_once(
     seen: list[str] = []
     begun, stopped = threading.Event(), threading.Event()
 
-    def unusable(pin: str, _schema: object) -> None:
+    def unusable(pin: str, _schema: object, _seconds: float) -> None:
         seen.append(pin)
         begun.set()
         stopped.wait(60)

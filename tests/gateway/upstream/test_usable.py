@@ -30,7 +30,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """Which schemas were looked at, and by which thread: one in each slice."""
     seen: Seen = []
 
-    def unusable(_pin: str, schema: JsonObject) -> None:
+    def unusable(_pin: str, schema: JsonObject, _seconds: float) -> None:
         seen.append((schema["title"], threading.current_thread()))
 
     monkeypatch.setattr(usable, "unusable", unusable)
@@ -88,10 +88,42 @@ def test_all_servers_take_turns_in_one_thread(looks: Seen) -> None:
     assert len({thread for _, thread in looks}) == 1
 
 
+def test_a_schema_that_takes_long_keeps_no_other_server_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is looked at in all the time that there is, those of others are through."""
+    begun, go_on, given = threading.Event(), threading.Event(), list[float]()
+
+    def unusable(_pin: str, schema: JsonObject, seconds: float) -> str | None:
+        if not schema["title"].startswith("hostile"):
+            return None
+        given.append(seconds)
+        if seconds < 1:
+            return "takes too many steps to check"
+        begun.set()
+        assert go_on.wait(60)
+        return "is bad" if schema["title"] == "hostile 0" else "takes too many steps to check"
+
+    monkeypatch.setattr(usable, "unusable", unusable)
+
+    async def scenario() -> None:
+        hostile = asyncio.create_task(usable_among(many(2, "hostile")))
+        await asyncio.to_thread(begun.wait, 60)
+        assert await usable_among(many(20, "other")) == Usable(many(20, "other"))
+        go_on.set()
+        found = await hostile
+        assert (found.tools, found.unseen) == ({}, {})
+        assert [*found.wrong.values()] == [
+            "its `inputSchema` is bad",
+            "its `inputSchema` takes too many steps to check",
+        ]
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert given == [0.03, 0.03, 2.0, 2.0]
+
+
 def test_who_stops_has_no_further_schema_looked_at(monkeypatch: pytest.MonkeyPatch, looks: Seen) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(_pin: str, schema: JsonObject) -> None:
+    def slow(_pin: str, schema: JsonObject, _seconds: float) -> None:
         looks.append((schema["title"], threading.current_thread()))
         begun.set()
         go_on.wait(60)

@@ -99,7 +99,7 @@ def session(project: Path, path: Path, use: Callable[[Editor], Awaitable[None]])
 def pinned(bare: Path) -> Path:
     """The project, whose server has been seen."""
     pins = {"echo": PinnedServer(Identity("x"), {"add": PinnedEntry.of(ADD)})}
-    (bare / "toolgate.lock").write_text(dump(pins))
+    (bare / "toolgate.lock").write_text("".join(dump(pins)))
     (bare / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "x"}}}')
     (bare / "policies" / "policy.csv").write_text(TEXT)
     return bare

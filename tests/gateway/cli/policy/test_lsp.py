@@ -25,7 +25,7 @@ def test_without_the_extra_it_says_what_to_install(
 def test_the_tools_are_those_of_the_lock_and_nothing_else_of_it(bare: Path) -> None:
     definition = {"name": "add", "inputSchema": {"type": "object"}}
     entries = {"add": PinnedEntry.of(definition), "prompt:greet": PinnedEntry.of({"name": "greet"})}
-    (bare / "toolgate.lock").write_text(dump({"echo": PinnedServer(Identity("x"), entries)}))
+    (bare / "toolgate.lock").write_text("".join(dump({"echo": PinnedServer(Identity("x"), entries)})))
     (bare / ".mcp.json").write_text('{"mcpServers": {"echo": {"command": "x"}}}')
     (tool,) = known_tools(Caller(bare).config())
     assert (tool.path, tool.definition, tool.trusted) == ("echo/add", definition, False)
