@@ -59,6 +59,8 @@ def _resource_path(catalogue: Catalogue, params: JsonObject) -> str:
 
 
 def _by_tool(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
+    if not catalogue.uris.shared:  # nearly always
+        return result
     return linked(result, catalogue.resolve(params["name"]).partition("/")[0], catalogue.uris)
 
 

@@ -77,12 +77,12 @@ class Pool:
         due: object = None
         connected: Wire | None = None
         try:
-            found = self._rested() or await self._connected(until, timeout)
+            found = self._rested(loop.time()) or await self._connected(until, timeout)
             if isinstance(found, Unsent):
                 return found
-            connected, exchange = found, Exchange(request_id, self._ceiling, hear)
+            connected, exchange = found, Exchange(request_id, self._ceiling, hear, loop.create_future())
             due = self._deadlines.at(until, partial(_expire, connected, exchange, timeout))
-            connected.begin(exchange, request)
+            connected.begin(exchange, request, loop.time())
             return await exchange.answer
         except asyncio.CancelledError:
             if connected is not None:
@@ -92,10 +92,10 @@ class Pool:
             self._deadlines.drop(due)
             self._slots.give()
 
-    def _rested(self) -> Wire | None:
+    def _rested(self, now: float) -> Wire | None:
         while self._idle:
             wired = self._idle.pop()
-            if wired.usable():
+            if wired.usable(now):
                 return wired
             wired.drop()
         return None

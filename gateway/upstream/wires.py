@@ -41,9 +41,11 @@ class Replied:
 class Exchange:
     """One request and its answer. `hear` gets what a server says before it answers."""
 
-    def __init__(self, request_id: int, ceiling: int, hear: Hear | None) -> None:
-        self.request_id = request_id
-        self.answer: asyncio.Future[Replied | InDoubt] = asyncio.get_running_loop().create_future()
+    def __init__(
+        self, request_id: int, ceiling: int, hear: Hear | None, answer: asyncio.Future[Replied | InDoubt]
+    ) -> None:
+        """`answer` is where it will be."""
+        self.request_id, self.answer = request_id, answer
         self.response = Response()
         self._ceiling, self._left, self._hear = ceiling, ceiling, hear
         self._body: wire.Data = b""
@@ -116,10 +118,10 @@ class Wire(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self._heard.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
-    def begin(self, exchange: Exchange, request: bytes) -> None:
-        """Writes it: from here on it may have happened."""
+    def begin(self, exchange: Exchange, request: bytes, now: float) -> None:
+        """Writes it: from here on it may have happened. `now` is the loop's time."""
         assert self._transport is not None  # noqa: S101 - for the type checker: connections are made before they begin
-        self._exchange, self._begun = exchange, asyncio.get_running_loop().time()
+        self._exchange, self._begun = exchange, now
         self._transport.write(request)
 
     @property
@@ -127,10 +129,9 @@ class Wire(asyncio.BufferedProtocol):
         """Whether it is lost: what is written now reaches nobody, and nobody would say so."""
         return self._transport is None or self._transport.is_closing()
 
-    def usable(self) -> bool:
+    def usable(self, now: float) -> bool:
         """Whether it was put aside lately, and nothing was heard of it since, be it that the loop does not know yet."""
-        fresh = asyncio.get_running_loop().time() < self._stale
-        return fresh and not self.closing and not self._heard.poll(0)
+        return now < self._stale and not self.closing and not self._heard.poll(0)
 
     def drop(self) -> None:
         if self._transport is not None:

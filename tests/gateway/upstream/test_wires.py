@@ -45,6 +45,10 @@ def plain_event(message: Any) -> bytes:
     return b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 
 
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Line:
     """A wire on one end of a socket pair; the test has the other end."""
 
@@ -54,8 +58,8 @@ class Line:
         self.near: asyncio.Transport
 
     def begin(self, ceiling: int = 10_000) -> Exchange:
-        exchange = Exchange(1, ceiling, self.heard.append)
-        self.wire.begin(exchange, b"POST / HTTP/1.1\r\n\r\n")
+        exchange = Exchange(1, ceiling, self.heard.append, asyncio.get_running_loop().create_future())
+        self.wire.begin(exchange, b"POST / HTTP/1.1\r\n\r\n", now())
         return exchange
 
     async def until(self, condition: Any) -> None:
@@ -120,7 +124,7 @@ def test_anothers_answer_is_no_answer() -> None:
 
 def test_an_answer_comes_after_an_event_that_says_nothing() -> None:
     async def scenario() -> None:
-        exchange = Exchange(1, 10_000, None)
+        exchange = Exchange(1, 10_000, None, asyncio.get_running_loop().create_future())
         primed = b"id: 7\nretry: 100\ndata:\n\n"
         exchange.feed(SSE + b"%x\r\n%s\r\n" % (len(primed), primed) + event(ANSWER) + END)
         assert await exchange.answer == Replied(ANSWER)
@@ -143,7 +147,7 @@ def test_what_is_no_json_in_the_place_of_an_answer_leaves_it_in_doubt() -> None:
 
 def test_who_listens_to_nothing_needs_no_ear() -> None:
     async def scenario() -> None:
-        exchange = Exchange(1, 10_000, None)
+        exchange = Exchange(1, 10_000, None, asyncio.get_running_loop().create_future())
         exchange.feed(SSE + event(note(1)) + event(ANSWER) + END)
         assert await exchange.answer == Replied(ANSWER)
 
@@ -161,7 +165,7 @@ def test_of_a_long_answer_nothing_is_kept_in_the_room_in_which_it_came(
     data, room = whole(message), bytearray(step)
 
     async def scenario() -> None:
-        exchange = Exchange(1, 10**7, None)
+        exchange = Exchange(1, 10**7, None, asyncio.get_running_loop().create_future())
         for start in range(0, len(data), step):
             piece = data[start : start + step]
             room[: len(piece)] = piece
@@ -186,7 +190,7 @@ def test_what_an_idle_connection_says_unasked_drops_it(said: bytes) -> None:
             assert made.free == [made.wire]
             made.far.sendall(said)
             await made.lost()
-            assert not made.wire.usable()
+            assert not made.wire.usable(now())
 
     asyncio.run(scenario())
 
@@ -214,9 +218,9 @@ def test_what_came_and_was_not_read_yet_makes_a_connection_unusable() -> None:
                 exchange = made.begin()
                 made.far.sendall(plain(ANSWER))
                 await exchange.answer
-                assert made.wire.usable()
+                assert made.wire.usable(now())
                 end(made.far)  # the loop has not turned since
-                assert not made.wire.usable()
+                assert not made.wire.usable(now())
 
     asyncio.run(scenario())
 
@@ -233,7 +237,7 @@ def test_a_connection_whose_answer_was_read_late_is_not_used_again(monkeypatch: 
                 patched.setattr(loop, "time", lambda late=late, now=now: now() + late)
                 made.far.sendall(plain(ANSWER))
                 await exchange.answer
-                assert made.wire.usable() is usable
+                assert made.wire.usable(now()) is usable
 
     asyncio.run(scenario())
 
@@ -247,7 +251,7 @@ def test_a_connection_that_was_lost_is_not_written_to() -> None:
             made.far.close()
             await made.lost()
             assert (before, made.wire.closing) == (False, True)
-            assert not made.wire.usable()
+            assert not made.wire.usable(now())
 
     asyncio.run(scenario())
 
@@ -337,8 +341,8 @@ def test_an_ear_that_fails_ends_the_exchange_and_not_the_loop() -> None:
             raise RuntimeError("deaf")
 
         with closing(made):
-            exchange = Exchange(1, 10_000, broken)
-            made.wire.begin(exchange, b"")
+            exchange = Exchange(1, 10_000, broken, asyncio.get_running_loop().create_future())
+            made.wire.begin(exchange, b"", now())
             made.far.sendall(SSE + event(note(1)) + event(ANSWER) + END)
             assert isinstance(await asyncio.wait_for(exchange.answer, 30), InDoubt)
             await made.lost()
