@@ -1,4 +1,4 @@
-"""The tables of a store, as steps that only ever add: each database takes those that it has not taken yet, in one
+"""The tables of a store, as steps that add and take nothing away: each database takes those that it has not taken yet, in one
 transaction, when it is opened.
 
 A list of SQL files and a number in the database, instead of Alembic: there is one line of versions and no branches,
