@@ -102,6 +102,7 @@ The core: values and decisions. No clock, no await, no I/O but reading files whe
     guard           no foreign package in the place of ours
     shielded        what is brought to its end also when nobody waits for it any more
     late            the methods of dataclasses are compiled when they are first called
+    apart           what works for this process in a thread of its own
     memory          memory that nobody holds any more goes back to the system
     sdk             the MCP SDK by its side doors: what nobody uses is not loaded
 

@@ -6,7 +6,7 @@ gateway added to a call that was alone, that was 0.08. A server that answers at 
 once, is there within microseconds; for as long as that is so, the loop looks for `SECONDS`. Where it has been in vain
 a few times it sleeps at once, as asyncio's own does, until it is woken so early again that looking would have paid: who
 waits for slow servers, or for nobody, spends nothing on it. Nor does a machine with one processor, on which whoever it
-waits for could not go on meanwhile.
+waits for could not go on meanwhile; nor who waits for a thread of ours (`apart`), as with each commit that is synced.
 """
 
 import asyncio
@@ -14,11 +14,17 @@ import os
 import selectors
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import TypeVar, TypeVarTuple
+
+from gateway.apart import WORKING
 
 __all__ = ["SECONDS", "Lingering", "loop"]
 
 SECONDS = 50e-6
 MOST = 3  # times in vain, until it sleeps at once
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 _Found = list[tuple[selectors.SelectorKey, int]]
 
 
@@ -32,7 +38,7 @@ class Lingering(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> _Found:
         """As selectors have it: what is ready, at the latest after `timeout` seconds."""
         look = super().select
-        if timeout is not None and timeout <= 0:
+        if WORKING or (timeout is not None and timeout <= 0):
             return look(timeout)
         begin, clock = self._clock(), self._clock
         if self._luck:
@@ -51,9 +57,15 @@ class Lingering(selectors.DefaultSelector):
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """What asyncio asks of its loop a dozen times a call, without a function of Python's in between."""
+    """Says what of its own works in threads. The time is asked for several times a call: by nobody in between."""
 
     time = staticmethod(time.monotonic)
+
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*_Ts], _T], *args: *_Ts) -> asyncio.Future[_T]:
+        future = super().run_in_executor(executor, func, *args)
+        WORKING.add(future)
+        future.add_done_callback(WORKING.discard)
+        return future
 
 
 def loop() -> asyncio.AbstractEventLoop:

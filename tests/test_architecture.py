@@ -53,6 +53,7 @@ LAYERS: Mapping[str, tuple[str, ...]] = {
         "gateway.agents",
         "gateway.config",
         "gateway.guard", "gateway.shielded", "gateway.late", "gateway.memory", "gateway.reach", "gateway.sdk",
+        "gateway.apart",
         "gateway.replacing",
         "gateway.identity", "gateway.keys", "gateway.claims", "gateway.profile",
         "providers", "providers.values", "providers.message", "providers.request", "providers.reply",

@@ -1,5 +1,5 @@
-"""The tables of a store, as steps that add and take nothing away: each database takes those that it has not taken yet, in one
-transaction, when it is opened.
+"""The tables of a store, as steps that add and take nothing away: each database takes those that it has not taken yet,
+in one transaction, when it is opened.
 
 A list of SQL files and a number in the database, instead of Alembic: there is one line of versions and no branches,
 nothing is generated from models (there are none), and Alembic would bring SQLAlchemy and Mako, half a second of

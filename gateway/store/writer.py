@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from gateway.apart import WORKING
 from gateway.budget import Spend
 from gateway.errors import StoreError
 from gateway.store.batch import Item, Transaction, commit, commit_begun, resolve
@@ -136,6 +137,7 @@ class Writer:
             if self._closed:
                 raise StoreError("the store is closed")
             self._handed += len(items)
+            WORKING.add(self)
             if self._here is not None:
                 self._here.forget()
             for item in items:
@@ -169,6 +171,8 @@ class Writer:
     def _answer(self, batch: list[Item]) -> None:
         with self._door:
             self._handed -= len(batch)
+            if not self._handed:
+                WORKING.discard(self)
         for loop in {item.future.get_loop() for item in batch if item.future is not None}:
             mine = [item for item in batch if item.future is not None and item.future.get_loop() is loop]
             with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody waits any more

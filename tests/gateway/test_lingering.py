@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from gateway import lingering
+from gateway.apart import WORKING
 from gateway.lingering import MOST, SECONDS, Lingering
 
 HOUR = 3600.0
@@ -108,6 +109,16 @@ def test_who_is_woken_early_by_nothing_but_the_clock_does_not_look() -> None:
     with watched(MOST) as selector:
         selector.asleep = SECONDS
         assert selector.looked([]) == selector.looked([]) == [None]
+
+
+def test_who_waits_for_a_thread_of_ours_sleeps_at_once_and_keeps_his_luck() -> None:
+    with watched() as selector:
+        WORKING.add(selector)
+        try:
+            assert [selector.looked([]) for _ in range(2 * MOST)] == [[None]] * 2 * MOST
+        finally:
+            WORKING.discard(selector)
+        assert selector.looked([True]) == [0]
 
 
 def test_a_loop_of_it_serves_sockets_timers_threads_and_programs(monkeypatch: pytest.MonkeyPatch) -> None:
