@@ -105,19 +105,16 @@ def _without(result: Verbatim, names: Sequence[str]) -> memoryview | None:
     it, as JSON is mostly written.
     """
     text = result.text
-    first, end = 1, len(text.rstrip()) - 1
     if text[:1] != b"{":
         return None
-    if not names:
-        return memoryview(text)[first:end]
-    left = [_members(name, result[name]) for name in names]
-    first, end = _over(text, first, end), _back(text, end, first)
+    first, end = 1, len(text.rstrip()) - 1
+    left = list(names)
     while left:
-        for written in left:
-            cut = _cut(text, written, first, end)
+        for name in left:
+            cut = _cut(text, _members(name, result[name]), first, end)
             if cut is not None:
                 first, end = cut
-                left.remove(written)
+                left.remove(name)
                 break
         else:
             return None
@@ -138,26 +135,25 @@ def _cut(text: bytes, written: Sequence[bytes], first: int, end: int) -> tuple[i
     what it does here, but the first, which could stand within another name (`"a\\"resultType"`).
     """
     for member in written:
-        if text.startswith(member, first, end):
-            comma = _over(text, first + len(member), end)
-            return _over(text, min(comma + 1, end), end), end
-        if text.endswith(member, first, end):
-            before = _back(text, end - len(member), first)
-            if before > first and text[before - 1] == _COMMA:
-                return first, _back(text, before - 1, first)
+        if text.startswith(member, begin := _over(text, first), end):
+            return _over(text, begin + len(member)) + 1, end  # behind the comma, if there is one
+        if text.endswith(member, first, last := _back(text, end)):
+            comma = _back(text, last - len(member)) - 1
+            if text[comma] == _COMMA:
+                return first, comma
     return None
 
 
-def _over(text: bytes, place: int, end: int) -> int:
-    """The next place that has no blank, or the end."""
-    while place < end and text[place] in _BLANKS:
+def _over(text: bytes, place: int) -> int:
+    """The next place that has no blank: before the last brace."""
+    while text[place] in _BLANKS:
         place += 1
     return place
 
 
-def _back(text: bytes, place: int, first: int) -> int:
+def _back(text: bytes, place: int) -> int:
     """The same from behind."""
-    while place > first and text[place - 1] in _BLANKS:
+    while text[place - 1] in _BLANKS:
         place -= 1
     return place
 

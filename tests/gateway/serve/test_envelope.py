@@ -68,7 +68,8 @@ def test_what_an_older_client_does_not_know_is_cut_out_of_a_text_that_stays(
     body = '"content":[],  "n": 1e2'
     cut = result_type.replace(":", f":{blank[:1].strip(chr(10))}") + blank + BEHIND.replace("1e2", "100.0")
     text = f"{{{cut}{blank},{blank}{body}}}" if first else f"{{{body}{blank},{blank}{cut}}}"
-    assert response(7, read(text.encode()), "tools/call", OLDER, INFO).endswith(f'"result":{{{body}}}}}'.encode())
+    older = response(7, read(text.encode()), "tools/call", OLDER, INFO).decode()
+    assert older.partition('"result":{')[2][:-2].strip() == body
     modern = response(7, read(text.encode()), "tools/call", MODERN_PROTOCOL_VERSIONS[-1], INFO)
     assert body in modern.decode()
     assert json.loads(modern)["result"]["_meta"] == {types.SERVER_INFO_META_KEY: INFO}
