@@ -3,7 +3,8 @@
 A thread owns a writing connection and commits what waits in its queue: an fsync or a locked file never stops the event
 loop. Where a commit is a write to the page cache and no more (`inline`: WAL without an fsync for each commit), handing
 it over costs several times as much as making it; so the loop makes it itself: at once for the first that comes in a
-turn, and once more at its end for all others of that turn. It hands over as soon as that could take time: when another
+turn, and once more at its end for all others of that turn. Where `MANY` come in each turn, the first waits for the
+others: half as many commits. It hands over as soon as that could take time: when another
 process writes, and every `TURNS` commits, because what the thread commits is what brings the log back into the
 database, with its fsyncs.
 """
@@ -27,7 +28,9 @@ __all__ = ["Transaction", "Writer"]
 T = TypeVar("T")
 
 MAX_BATCH = 256
-TURNS = 250  # commits of the loop, about 5 pages of the log each, before it is the thread's turn
+MANY = 8  # in one turn of the loop
+TURNS = 250  # commits of the loop, about 5 pages of the log each, before it is the thread's turn;
+WRITTEN = 4_000  # or transactions in them, about 2 pages each
 
 
 class Writer:
@@ -50,6 +53,7 @@ class Writer:
         self._handed = 0  # given to the thread, and not answered
         self._waiting: dict[asyncio.AbstractEventLoop, list[Item]] = {}
         self._turns: set[asyncio.AbstractEventLoop] = set()  # in which somebody was first
+        self._crowded = False  # in the turn before
         self._closed = False
         self._door = threading.Lock()  # nothing is put behind the end of the queue
         self._thread = threading.Thread(target=self._work, name="toolgate-store", daemon=True)
@@ -102,7 +106,7 @@ class Writer:
 
     def _is_first(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether nobody has come before in this turn of the loop, and nobody waits."""
-        if loop in self._turns or self._handed or self._waiting or self._closed:
+        if self._crowded or loop in self._turns or self._handed or self._waiting or self._closed:
             return False
         self._turns.add(loop)
         loop.call_soon(self._turns.discard, loop)
@@ -122,6 +126,7 @@ class Writer:
             items = self._waiting.pop(loop, [])
         if not items:  # it was closed meanwhile, and took them along
             return
+        self._crowded = len(items) >= MANY
         if self._here is not None and not self._handed and self._here.commit(items):
             resolve(items)
             return
@@ -185,16 +190,17 @@ class _Inline:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._memory = Memory()
-        self._turns = 0
+        self._turns = self._written = 0
         self._free = threading.Lock()  # loops of several threads may share one store
         connection.execute("PRAGMA busy_timeout = 0")
         connection.execute("PRAGMA wal_autocheckpoint = 0")
 
     def commit(self, items: Sequence[Item]) -> bool:
         """False, and nothing happened, when it is the thread's turn, or somebody else writes."""
-        self._turns += 1
-        if self._turns > TURNS or len(items) > MAX_BATCH or not self._free.acquire(blocking=False):
-            self._turns = 0
+        self._turns, self._written = self._turns + 1, self._written + len(items)
+        late = self._turns > TURNS or self._written > WRITTEN
+        if late or len(items) > MAX_BATCH or not self._free.acquire(blocking=False):
+            self._turns = self._written = 0
             return False
         try:
             return self._committed(items)

@@ -14,7 +14,7 @@ from gateway.errors import Conflict, StoreError
 from gateway.store import writer as under_test
 from gateway.store.batch import Item, commit
 from gateway.store.ledger import Ledger, Memory
-from gateway.store.writer import MAX_BATCH, TURNS, Writer
+from gateway.store.writer import MANY, MAX_BATCH, TURNS, Writer
 
 PATIENCE = 60.0  # seconds: only a test that hangs takes them
 
@@ -290,14 +290,38 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
 
 def test_the_first_of_a_turn_is_committed_at_once_and_all_others_of_it_together(inline: Desk) -> None:
     async def scenario() -> None:
-        assert await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(100))) == list(range(100))
+        assert await asyncio.gather(*(inline.writer.run(insert(n)) for n in range(MANY))) == list(range(MANY))
         first = inline.writer.run(insert(100))
         with pytest.raises(StopIteration, match="100"):
             first.send(None)  # it does not wait for anything
 
     asyncio.run(scenario())
-    assert inline.numbers() == list(range(101))
+    assert inline.numbers() == [*range(MANY), 100]
     assert inline.committers == [LOOP, LOOP, LOOP]
+
+
+def test_where_many_come_in_each_turn_the_first_waits_for_the_others(inline: Desk) -> None:
+    async def turn(many: int) -> int:
+        before = inline.commits
+        await asyncio.gather(*(inline.writer.run(lambda _: None) for _ in range(many)))
+        return inline.commits - before
+
+    async def scenario() -> list[int]:
+        return [await turn(many) for many in (MANY, MANY + 1, MANY, 1, 1, 2)]
+
+    # the first crowd is one by those who came behind its first; after one that is none, the next is first again
+    assert asyncio.run(scenario()) == [2, 2, 1, 1, 1, 2]
+
+
+def test_many_in_few_turns_are_the_threads_as_few_in_many(inline: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "WRITTEN", 20)
+
+    async def scenario() -> None:
+        for n in range(4):
+            await asyncio.gather(*(inline.writer.run(insert(10 * n + k)) for k in range(10)))
+
+    asyncio.run(scenario())
+    assert inline.committers == [LOOP, LOOP, LOOP, THREAD, LOOP]
 
 
 def test_while_another_process_writes_the_thread_waits_and_the_loop_does_not(inline: Desk) -> None:
