@@ -17,7 +17,7 @@ _LOG_IN = re.compile(
     r"|`(?P<who>[^`]+)` is [a-z ]+): log in with `toolgate login [^`]+`"
 )
 _OURS = re.compile(
-    r"it did not answer within [\d.e+]+ s|it is still connecting|it went away again"
+    r"it did not answer within [\d.e+]+ s|it does not answer|it is still connecting|it went away again"
     r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
     r"|it wrote a line longer than `max_answer` lets it"
     r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"

@@ -16,6 +16,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     talk            what a server says besides answers: progress, logs, questions
     watching        what we want to be told: changed lists, changed resources
     listing         all pages of tools, prompts and resources, judged one by one; `sharing`: alike, kept once
+    pulse           whether a server that let a call go by without a word is still there
     renewing        lists whose time is over are asked for anew when somebody wants them
     outcomes        what an answer, an error or a silence means: Answered, Refused, Unsent, InDoubt; `statuses` in words
     streams, wire   what is sent is what was judged; what is received is not touched

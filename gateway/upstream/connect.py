@@ -27,9 +27,10 @@ from gateway.upstream.nameless import Nameless
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.pool import Pool
 from gateway.upstream.pools import Pools
+from gateway.upstream.pulse import watch_over
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.safe_transport import SafeTransport
-from gateway.upstream.spec import Era, Http, Stdio, Transport
+from gateway.upstream.spec import CALL_TIMEOUT, Era, Http, ServerSpec, Stdio, Transport
 from gateway.upstream.stdio import Pipes, open_stdio
 from gateway.upstream.streamable import streamable
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
@@ -60,9 +61,24 @@ class Opening:
     connect_timeout: float
     reaper: Reaper
     ceiling: int = wire.MAX_MESSAGE
+    call_timeout: float = CALL_TIMEOUT
     capabilities: JsonObject = field(default_factory=dict)  # what we declare in the older era's handshake
     updated: Callable[[str], None] = lambda _uri: None  # a resource has changed
     watched: Watched = field(default_factory=Watched)
+
+    @classmethod
+    def of(cls, spec: ServerSpec, transport: Transport, reaper: Reaper, watched: Watched) -> "Opening":
+        """What the specification says of it."""
+        return cls(
+            name=spec.name,
+            transport=transport,
+            era=spec.era,
+            connect_timeout=spec.connect_timeout,
+            reaper=reaper,
+            ceiling=spec.max_answer,
+            call_timeout=spec.call_timeout,
+            watched=watched,
+        )
 
 
 async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connection:
@@ -70,6 +86,8 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     opened = await _open(stack, opening, link)
     streams, pipes = opened.streams, opened.pipes
     exchange = Exchange(nameless=Nameless() if _is_one_stream(opening.transport) else None)
+    if pipes is not None:
+        pipes.tell(exchange)
     talk = Talk(opening.name, link.doubt, opening.updated, may_ask=bool(opening.capabilities))
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
@@ -86,11 +104,13 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     if isinstance(opening.transport, Http):
         reached = opened.http.reached if opened.http is not None else None
         http = replace(opening.transport, url=reached) if reached else opening.transport
-        opened_by = partial(Pool, http, connect_timeout=opening.connect_timeout, ceiling=opening.ceiling)
+        times: Any = {"connect_timeout": opening.connect_timeout, "unheard": link.silence}
+        opened_by = partial(Pool, http, ceiling=opening.ceiling, **times)
         _give_lanes(stack, connection, http, opened_by)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
         link.early = not await set_within(link.listening, LISTENING)
+    await stack.enter_async_context(background(watch_over(connection, opening.call_timeout)))
     return connection
 
 
@@ -152,12 +172,15 @@ class _Listener:
 
     def __call__(self, item: SessionMessage) -> bool:
         message = item.message
-        if isinstance(message, types.JSONRPCNotification):
-            self._talk.hear({"method": message.method, "params": message.params})
         if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)):
             self._hear_answer(message)
+            return False
+        self._exchange.hear()
+        if isinstance(message, types.JSONRPCNotification):
+            self._talk.hear({"method": message.method, "params": message.params})
+            return False
         about = item.metadata.related_request_id if isinstance(item.metadata, ServerMessageMetadata) else None
-        return isinstance(message, types.JSONRPCRequest) and self._talk.asked(message, self._answer, about)
+        return self._talk.asked(message, self._answer, about)
 
     def _hear_answer(self, message: types.JSONRPCResponse | types.JSONRPCError) -> None:
         if not self._exchange.named(message) and not self._has_said:

@@ -77,6 +77,8 @@ class Link:
     named: set[str] = field(default_factory=set)  # ... of which the server itself has said so
     listening: asyncio.Event = field(default_factory=asyncio.Event)  # changes are told from here on, or never will be
     early: bool = False  # its lists were asked for before that
+    unheard: asyncio.Event = field(default_factory=asyncio.Event)  # somebody gave up without having heard anything
+    silent: float = 0.0  # seconds for which nothing was heard then, as far as is known
     explain: Callable[[str], Awaitable[str]] = _as_said
 
     def lose(self, why: str) -> None:
@@ -91,8 +93,19 @@ class Link:
         self.lost, self.early, self.explain = None, False, _as_said
         for event in (self.wake, self.gone, self.listening):
             event.clear()
+        self.heard()
         self.stale.clear()
         self.named.clear()
+
+    def silence(self, seconds: float) -> None:
+        """A request was given up, and for so many seconds at least nothing at all had been heard of the server."""
+        self.silent = max(self.silent, seconds)
+        self.unheard.set()
+
+    def heard(self) -> None:
+        """It has spoken."""
+        self.silent = 0.0
+        self.unheard.clear()
 
     def doubt(self, *kinds: str) -> None:
         """These lists (all, if none is named) may not be true any more: they have to be asked for again."""
@@ -191,6 +204,11 @@ class Connection:
         async with pools.lent(subject) as own:
             return await post(own, self.carrier, subject, message, timeout)
 
+    def said(self) -> frozenset[tuple[object, object]]:
+        """What there is of the server's words so far: whenever anything is heard, something in it is new."""
+        wires = [*(self.pool.said() if self.pool else ()), *(self.pools.said() if self.pools else ())]
+        return frozenset((("messages", self.exchange.heard), ("bytes", self.exchange.pending()), *wires))
+
     async def roots_changed(self) -> None:
         """Tells an older server that the roots of its client are others: it asks for them if it wants to know."""
         with contextlib.suppress(MCPError, anyio.ClosedResourceError, anyio.BrokenResourceError):
@@ -218,18 +236,28 @@ class Connection:
                     result = await self._dispatch(request_id, wanted.method, params, headers)
                     return outcomes.answer(await self._result_of(result, wanted, caller) if wanted.as_task else result)
         except TimeoutError:
-            why = f"no answer within {timeout:.3g} s"
-            return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
+            return self._ran_out(request_id, timeout)
         except MCPError as error:
             started, more = request_id in self.exchange.started, self.exchange.more.get(request_id)
             return outcomes.of_error(error, started=started, more=more)
         finally:
             self._over(wanted.subject, caller, request_id)
 
+    def _ran_out(self, request_id: str, seconds: float) -> Outcome:
+        why = f"no answer within {seconds:.3g} s"
+        if request_id not in self.exchange.started:
+            self.link.silence(seconds)  # it reads nothing
+            return Unsent(why)
+        if self.exchange.silent_since(request_id):
+            self.link.silence(seconds)
+        return InDoubt(why)
+
     def _over(self, subject: Subject | None, caller: Caller, request_id: str) -> None:
         """Nobody waits for this answer any more; if it has not come, the server may be at work on it."""
         if request_id in self.exchange.unanswered:
             self.talk.abandoned(request_id, subject, spared=caller.spared)
+            if self.exchange.silent_since(request_id):
+                self.link.silence(0)
         self.exchange.over(request_id)
 
     def _result_of(self, answer: Any, wanted: Wanted, caller: Caller) -> Awaitable[Any]:

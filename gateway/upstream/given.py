@@ -28,7 +28,7 @@ class Public:
     its own process lists now, and `stirred`, the kinds of lists that it says have changed.
 
     `relist` has the public one ask anew. It takes the place of `adopt` where the server acts for each user: what it
-    lists for one says nothing about the others.
+    lists for one says nothing about the others. `suspect` has the public one asked whether it is there.
     """
 
     listing: Callable[[], Listing]
@@ -36,3 +36,4 @@ class Public:
     adopt: Callable[[Listing], None]
     stirred: Callable[[Collection[str]], None]
     relist: Callable[[], None]
+    suspect: Callable[[], None] = lambda: None

@@ -7,7 +7,7 @@ The SDK's HTTP client costs about 0.95 ms of CPU a call, this a twentieth of it.
 import asyncio
 import base64
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +26,7 @@ __all__ = ["Pool", "Replied"]
 MAX_CONNECTIONS = 256
 MAX_IDLE = 64
 ROOM = 256 * 1024  # bytes that are read at once
+ENDED = "the connection ended before the answer came"
 
 _FIXED = (
     ("accept", "application/json, text/event-stream"),
@@ -35,9 +36,18 @@ _FIXED = (
 
 
 class Pool:
-    """Connections to one MCP endpoint. `ceiling` is the most bytes of one answer."""
+    """Connections to one MCP endpoint. `ceiling` is the most bytes of one answer. `unheard` is called when a request
+    was given up, and nothing was heard of the server since it left: with the seconds that it had, or 0.
+    """
 
-    def __init__(self, http: Http, *, connect_timeout: float, ceiling: int = wire.MAX_MESSAGE) -> None:
+    def __init__(
+        self,
+        http: Http,
+        *,
+        connect_timeout: float,
+        ceiling: int = wire.MAX_MESSAGE,
+        unheard: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         parts = urlsplit(http.url)
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -48,7 +58,7 @@ class Pool:
         self._headers = (*(item for item in fixed if item[0] not in given), *http.headers.items())
         self._common: bytes | None = None
         self._connect_timeout = connect_timeout
-        self._ceiling = ceiling
+        self._ceiling, self._unheard = ceiling, unheard
         self._idle: list[Wire] = []
         self._open: set[Wire] = set()
         self._slots = Slots(MAX_CONNECTIONS)
@@ -86,7 +96,7 @@ class Pool:
             return await exchange.answer
         except asyncio.CancelledError:
             if connected is not None:
-                connected.drop()
+                connected.give_up()
             raise
         finally:
             self._deadlines.drop(due)
@@ -115,7 +125,15 @@ class Pool:
         return wired
 
     def _wire(self) -> Wire:
-        return Wire(self._room, self._put_aside, self._open.discard)
+        return Wire(self._room, self._put_aside, self._open.discard, self._given_up)
+
+    def _given_up(self, began: float, seconds: float) -> None:
+        if not any(wired.answered_since(began) for wired in self._idle):
+            self._unheard(seconds)
+
+    def said(self) -> Iterable[tuple[object, object]]:
+        """What was heard on each connection so far."""
+        return [(wired, wired.said) for wired in self._open if any(wired.said)]
 
     def _put_aside(self, wired: Wire) -> None:
         if self._closed or len(self._idle) >= MAX_IDLE:
@@ -134,14 +152,14 @@ class Pool:
         self._closed = True
         self._idle.clear()
         for wired in list(self._open):
-            wired.drop()
+            wired.end(ENDED)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)  # transports close in the next turn of the loop
 
 
 def _expire(wired: Wire, exchange: Exchange, timeout: float) -> None:
     exchange.settle(InDoubt(f"no answer within {timeout:.3g} s"))
-    wired.drop()
+    wired.give_up(timeout)
 
 
 def _basic(user: str | None, password: str | None) -> Iterable[tuple[str, str]]:

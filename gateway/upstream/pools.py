@@ -5,7 +5,7 @@ by whoever asks next on the same wire. What is one user's stays on connections t
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from gateway.call import Subject
@@ -38,6 +38,10 @@ class Pools:
         finally:
             self._users[who] -= 1
             await self._make_room()
+
+    def said(self) -> Iterable[tuple[object, object]]:
+        """As `Pool.said`, of all of them."""
+        return [said for pool in self._pools.values() for said in pool.said()]
 
     async def _make_room(self) -> None:
         """Closes what nobody uses, beyond the limit."""

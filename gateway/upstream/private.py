@@ -24,6 +24,7 @@ from gateway.call import Subject
 from gateway.caller import Caller, asks
 from gateway.upstream.connection import relayed
 from gateway.upstream.given import Public
+from gateway.upstream.pulse import SILENT
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away
 from gateway.upstream.spec import ServerSpec
@@ -120,7 +121,7 @@ class Private:
         server = Supervisor(
             self._spec.entered_as(subject),
             self._reaper,
-            lambda: None,
+            lambda: self._look(server),
             updated=_unheard if self._apart() else self._updated,
             capabilities=relayed(caller.capabilities),
             public=replace(self._public, watched=Watched()) if self._apart() else self._public,
@@ -128,6 +129,11 @@ class Private:
         own = _Own(key, server, server.start())
         self._open.append(own)
         return own
+
+    def _look(self, own: Supervisor) -> None:
+        """A server that is silent here may be so for everybody."""
+        if own.missing == SILENT:
+            self._public.suspect()
 
     def _made_room(self, among: Sequence[_Own], most: int) -> bool:
         """Whether there is room for one more: of so many, the one that was idle longest is closed for it."""

@@ -18,6 +18,7 @@ __all__ += ["redacted"]
 Era = Literal["auto", "legacy", "modern"]
 State = Literal["connecting", "ready", "down"]
 
+CALL_TIMEOUT = 60.0
 SHORTEST_SECRET = 6  # a shorter value (`1`, `true`) is no secret, and blotting it out would spoil the text
 
 
@@ -67,7 +68,7 @@ class ServerSpec:
     transport: Transport | Callable[[], Transport] = field(repr=False)
     trusted: bool = False
     era: Era = "auto"
-    call_timeout: float = 60.0
+    call_timeout: float = CALL_TIMEOUT
     connect_timeout: float = 30.0
     prefix: bool = True
     max_answer: int = 64 * 1024 * 1024

@@ -24,6 +24,7 @@ from gateway.upstream.outcomes import unreadable
 from gateway.upstream.process import Child
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio, longest_secret, redacted
+from gateway.upstream.streams import Exchange
 
 __all__ = ["SAID", "TAIL", "Lines", "Pipes", "Tail", "open_stdio"]
 
@@ -55,6 +56,10 @@ class _Closable:
         return
 
 
+def _unnoticed(*_: object) -> None:
+    """Until somebody wants to know."""
+
+
 def _now() -> float:
     return asyncio.get_running_loop().time()
 
@@ -70,6 +75,7 @@ class Lines(_Closable):
         self._meter = Meter(PIPE)
         self.fault = ""  # why it ended, if not by the child's own will
         self.noise = ""  # the last line that was no JSON-RPC, without secrets
+        self.heard: Callable[[], None] = _unnoticed  # ... is called with each of them
         self.source: asyncio.BaseTransport | None = None
         self._end: asyncio.TimerHandle | None = None
 
@@ -77,6 +83,10 @@ class Lines(_Closable):
         """What comes until then is heard, then nothing more."""
         if self._end is None:
             self._end = asyncio.get_running_loop().call_later(seconds, self._ended, fault)
+
+    def pending(self) -> int:
+        """How many bytes there are of a line that has not ended yet."""
+        return len(self._left)
 
     def drop(self) -> None:
         """It ends in another way."""
@@ -137,17 +147,19 @@ class Lines(_Closable):
             return wire.message(line)
         except ValueError:
             self.noise = _beginning(line, self._stdio)
+            self.heard()
             self._log.debug("stdout holds a line that is not JSON-RPC: %r", self.noise)
         return unreadable(line)
 
 
 class _Input(_Closable, asyncio.Protocol):
     """What the child is told. Writing waits while the child does not read; `deaf` is called when it could not be told
-    something, because its end of the pipe is closed.
+    something, because its end of the pipe is closed, and `unsent` with a request that was given up before it was read.
     """
 
     def __init__(self, deaf: Callable[[], None]) -> None:
         self._deaf = deaf
+        self.unsent: Callable[[types.RequestId], None] = _unnoticed
         self._room = asyncio.Event()
         self._room.set()
         self._transport: asyncio.WriteTransport | None = None
@@ -155,6 +167,7 @@ class _Input(_Closable, asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
+        self._transport.set_write_buffer_limits(0)  # what waits for the child waits here, where it can be called off
 
     def abort(self) -> None:
         """Drops what the child has not read."""
@@ -175,7 +188,12 @@ class _Input(_Closable, asyncio.Protocol):
         """Writes one message. Raises BrokenResourceError when the child is gone; nothing was written then."""
         if isinstance(item.message, types.JSONRPCNotification) and not self._room.is_set():
             return  # a courtesy (`cancelled`) to a child that reads nothing may not hold up whoever gave up on it
-        await self._room.wait()
+        try:
+            await self._room.wait()
+        except asyncio.CancelledError:
+            if isinstance(item.message, types.JSONRPCRequest):
+                self.unsent(item.message.id)
+            raise
         if self.gone.is_set() or self._transport is None or self._transport.is_closing():
             self._deaf()
             raise anyio.BrokenResourceError
@@ -195,11 +213,13 @@ class Tail:
         self._kept, self._unlogged = bytearray(), bytearray()
         self._cut = False
         self._over = asyncio.Event()
+        self.heard: Callable[[], None] = _unnoticed  # is called with each piece
 
     async def keep(self, reader: asyncio.StreamReader) -> None:
         """Reads to the end, so that the child never blocks on it."""
         try:
             while piece := await reader.read(65536):
+                self.heard()
                 self._kept += piece
                 self._cut = self._cut or len(self._kept) > self._most
                 del self._kept[: -self._most]
@@ -246,6 +266,11 @@ class Pipes:
         self.read, self.write = read, write
         self.pid = child.pid
         self._child, self._stdio, self._tail = child, stdio, tail
+
+    def tell(self, exchange: Exchange) -> None:
+        """What is heard of the child beside its messages, and what it was not told after all, is noted there."""
+        self.read.heard = self._tail.heard = exchange.hear
+        self.write.unsent, exchange.pending = exchange.over, self.read.pending
 
     async def why(self, reason: str) -> str:
         """Why the connection ended: the reason, if one is known here, with the child's last words. Without secrets."""

@@ -20,16 +20,20 @@ __all__ = ["Exchange", "Incoming", "Outgoing"]
 @dataclass(slots=True)
 class Exchange:
     """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire, and
-    `unanswered` those of them to which the server has said nothing yet. `more`: what their errors say that the SDK does
-    not hand on. `nameless`: where an error may come that names no request; `late` is one of which that is clear now.
+    `unanswered` those of them to which the server has said nothing yet, each with what was `heard` when it left.
+    `more`: what their errors say that the SDK does not hand on. `nameless`: where an error may come that names no
+    request; `late` is one of which that is clear now. `heard` counts all that the server says, and `pending` tells how
+    much there is of what it has not said to its end.
     """
 
     frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
     started: set[types.RequestId] = field(default_factory=set)
-    unanswered: set[types.RequestId] = field(default_factory=set)
+    unanswered: dict[types.RequestId, int] = field(default_factory=dict)
     more: dict[types.RequestId, Mapping[str, Any]] = field(default_factory=dict)
     nameless: Nameless | None = None
     late: types.JSONRPCError | None = None
+    heard: int = 0
+    pending: Callable[[], int] = lambda: 0
 
     def named(self, message: types.JSONRPCResponse | types.JSONRPCError) -> bool:
         """Whether it is known whose answer this is; an error that names nobody is given the name, where it is."""
@@ -49,9 +53,18 @@ class Exchange:
         """Whether this is the server's own answer, and not what a transport says in its place."""
         if isinstance(message, types.JSONRPCError) and not self._is_said(message):
             return False
+        self.heard += 1
         if message.id is not None:
-            self.unanswered.discard(message.id)
+            self.unanswered.pop(message.id, None)
         return True
+
+    def hear(self) -> None:
+        """The server has said something that is no answer."""
+        self.heard += 1
+
+    def silent_since(self, request_id: types.RequestId) -> bool:
+        """Whether nothing was heard since this request left."""
+        return self.unanswered.get(request_id) == self.heard
 
     def _is_said(self, error: types.JSONRPCError) -> bool:
         if error.error.model_extra and error.id in self.frozen:
@@ -61,7 +74,7 @@ class Exchange:
     def over(self, request_id: types.RequestId) -> None:
         """It is forgotten."""
         self.started.discard(request_id)
-        self.unanswered.discard(request_id)
+        self.unanswered.pop(request_id, None)
         self.more.pop(request_id, None)
 
 
@@ -150,7 +163,7 @@ class Outgoing(_Wrapped):
 
     async def _send_started(self, request_id: types.RequestId, item: SessionMessage) -> None:
         self._exchange.started.add(request_id)
-        self._exchange.unanswered.add(request_id)
+        self._exchange.unanswered[request_id] = self._exchange.heard
         try:
             await self._target.send(item)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack as Stack
+from dataclasses import replace
 
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
@@ -202,17 +203,8 @@ class Supervisor:
         mark = fingerprint(self.spec.name, transport)
         if self._era == "auto":
             self._era = self._eras.of(mark) or "auto"
-        opening = Opening(
-            name=self.spec.name,
-            transport=transport,
-            era=self.spec.era,
-            connect_timeout=self.spec.connect_timeout,
-            reaper=self._reaper,
-            ceiling=self.spec.max_answer,
-            capabilities=self._capabilities,
-            updated=self._updated,
-            watched=self.watched,
-        )
+        opening = Opening.of(self.spec, transport, self._reaper, self.watched)
+        opening = replace(opening, capabilities=self._capabilities, updated=self._updated)
         try:
             connection = await meet(stack, opening, link, self._eras)
         except Exception as error:
@@ -262,6 +254,11 @@ class Supervisor:
         """Has what it offers asked for again, if it is there."""
         if self._connection is not None:
             self._connection.link.doubt()
+
+    def suspect(self) -> None:
+        """It is silent elsewhere: is it there?"""
+        if self._connection is not None:
+            self._connection.link.silence(self.spec.call_timeout)
 
     def adopt(self, listing: Listing) -> None:
         """What the server offers from now on."""

@@ -72,6 +72,11 @@ class Exchange:
         if not self.answer.done():
             self.answer.set_result(answer)
 
+    @property
+    def heard(self) -> int:
+        """How much of an answer there is."""
+        return self._ceiling - self._left + (self.response.head is not None)
+
     def _take(self, piece: Data) -> None:
         head = self.response.head
         if head is None or head.content_type != "text/event-stream":
@@ -100,13 +105,20 @@ class Exchange:
 
 
 class Wire(asyncio.BufferedProtocol):
-    """A connection. `free` is called when it can be used again, `gone` when it can't.
+    """A connection. `free` is called when it can be used again, `gone` when it can't, and `unheard` when a request was
+    given up before anything of its answer came: with the moment at which it left, and the seconds that it had, or 0.
 
     What comes is put into `room`, which connections share: it is taken out before another one is looked at.
     """
 
-    def __init__(self, room: memoryview, free: "Callable[[Wire], None]", gone: "Callable[[Wire], None]") -> None:
-        self._room, self._free, self._gone = room, free, gone
+    def __init__(
+        self,
+        room: memoryview,
+        free: "Callable[[Wire], None]",
+        gone: "Callable[[Wire], None]",
+        unheard: Callable[[float, float], None] = lambda _began, _seconds: None,
+    ) -> None:
+        self._room, self._free, self._gone, self._unheard = room, free, gone, unheard
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -136,6 +148,27 @@ class Wire(asyncio.BufferedProtocol):
     def drop(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    def give_up(self, seconds: float = 0.0) -> None:
+        """Nobody waits for the answer any more."""
+        if self._exchange is not None and not self._exchange.heard:
+            self._unheard(self._begun, seconds)
+        self.drop()
+
+    def end(self, why: str) -> None:
+        """Drops it; of what is under way nobody will know what became."""
+        if self._exchange is not None:
+            self._exchange.settle(InDoubt(why))
+        self.drop()
+
+    def answered_since(self, moment: float) -> bool:
+        """Whether a request that left then or later was answered."""
+        return self._exchange is None and self._begun >= moment
+
+    @property
+    def said(self) -> tuple[float, int]:
+        """Another value whenever more was heard on it; zeros before anything was."""
+        return self._stale, self._exchange.heard if self._exchange is not None else 0
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint

@@ -231,6 +231,69 @@ def test_a_caller_that_gives_up_closes_the_connection_too() -> None:
     asyncio.run(scenario())
 
 
+def test_of_whom_nothing_was_heard_until_a_request_was_given_up_is_told_with_its_seconds() -> None:
+    async def scenario() -> None:
+        unheard: list[float] = []
+        async with served(silent) as (url, seen), pooled(url, unheard=unheard.append) as pool:
+            for seconds in (0.2, 1.0, 5.0, 25.0):  # more, if they are over before it is connected
+                if not isinstance(await post(pool, timeout=seconds), Unsent):
+                    break
+            assert unheard == [seconds]
+            seen.arrived.clear()
+            task = asyncio.create_task(post(pool))
+            await asyncio.wait_for(seen.arrived.wait(), 30)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert unheard == [seconds, 0]
+            assert list(pool.said()) == []
+
+    asyncio.run(scenario())
+
+
+def test_who_has_begun_to_answer_or_answers_others_was_heard() -> None:
+    begun = SSE + b"transfer-encoding: chunked\r\n\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Seen) -> None:
+        await seen.request(reader)
+        if seen.connections == 1:
+            writer.write(begun)
+        elif seen.connections == 3:
+            writer.write(JSON + length(ANSWER))
+        await reader.read()
+
+    async def scenario() -> None:
+        unheard: list[float] = []
+        async with served(serve) as (url, seen), pooled(url, unheard=unheard.append) as pool:
+            tasks = []
+            for _ in range(2):
+                seen.arrived.clear()
+                tasks.append(asyncio.create_task(post(pool)))
+                await asyncio.wait_for(seen.arrived.wait(), 30)
+            async with asyncio.timeout(30):
+                while not list(pool.said()):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0)
+            before = set(pool.said())
+            assert await post(pool) == Replied(json.loads(ANSWER))
+            assert set(pool.said()) - before
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            assert unheard == []
+
+    asyncio.run(scenario())
+
+
+def test_what_is_under_way_when_all_ends_is_in_doubt_and_it_is_not_said_that_the_server_did_it() -> None:
+    async def scenario() -> None:
+        async with served(silent) as (url, seen), pooled(url) as pool:
+            task = asyncio.create_task(post(pool))
+            await asyncio.wait_for(seen.arrived.wait(), 30)
+            await pool.aclose()
+            assert await task == InDoubt("the connection ended before the answer came")
+
+    asyncio.run(scenario())
+
+
 def test_who_waited_too_long_for_a_free_connection_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.upstream.pool.MAX_CONNECTIONS", 1)
 

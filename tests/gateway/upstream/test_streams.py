@@ -8,6 +8,7 @@ import mcp_types as types
 import pytest
 from mcp.shared.message import SessionMessage
 
+from gateway.upstream.outcomes import transport_error
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
 
 
@@ -72,6 +73,24 @@ def test_what_could_not_be_written_was_not_started() -> None:
         with pytest.raises(anyio.BrokenResourceError):
             await wire.outgoing.send(request("a", {}))
         assert wire.exchange.started == set()
+        await wire.close()
+
+    asyncio.run(scenario())
+
+
+def test_it_is_known_whether_anything_was_heard_since_a_request_left() -> None:
+    async def scenario() -> None:
+        wire = Wire()
+        wire.exchange.frozen.update(a={}, b={})
+        await wire.outgoing.send(request("a", {}))
+        assert wire.exchange.silent_since("a")
+        failed = transport_error("in_doubt", "made on this side")
+        assert not wire.exchange.answered(types.JSONRPCError(jsonrpc="2.0", id="x", error=failed))
+        assert wire.exchange.silent_since("a")
+        await wire.outgoing.send(request("b", {}))
+        assert wire.exchange.answered(types.JSONRPCResponse(jsonrpc="2.0", id="b", result={}))
+        assert not wire.exchange.silent_since("a")
+        assert not wire.exchange.silent_since("b")
         await wire.close()
 
     asyncio.run(scenario())
