@@ -7,12 +7,13 @@ policy is in force, and where an edit of it is wrong, is for whoever has logged 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import urlsplit
 
-from gateway.auth.challenge import METADATA_PATH, Challenges
+from gateway.auth.challenge import METADATA_PATH, Challenges, Resource
 from gateway.call import Subject
 from gateway.errors import PolicyError, StoreError
 from gateway.identity import Identity
@@ -99,8 +100,20 @@ def pages(challenges: Challenges, readiness: Readiness | None = None) -> Mapping
         found["/ready"] = readiness.page
     if challenges.resource is not None:
         metadata = _Metadata(challenges).page
-        found |= {METADATA_PATH: metadata, f"{METADATA_PATH}{MCP_PATH}": metadata}
+        found |= dict.fromkeys(_where_clients_look(challenges, challenges.resource), metadata)
     return found
+
+
+def _where_clients_look(challenges: Challenges, resource: Resource) -> Iterator[str]:
+    """At the path that a refusal names, which a proxy may have in front of ours; or, who has not heard of that, below
+    the URL that he knows. A profile is a part of the one resource that tokens are for.
+    """
+    yield METADATA_PATH
+    named = urlsplit(resource.metadata_url).path
+    for base in (named, f"{METADATA_PATH}{MCP_PATH}"):
+        yield base
+        profiles = [path.removeprefix(MCP_PATH) for path in challenges.by_path if path.startswith(f"{MCP_PATH}/")]
+        yield from (f"{base}{profile}" for profile in profiles)
 
 
 async def _health(_who: Identity | None) -> Response:

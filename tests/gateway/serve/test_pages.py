@@ -87,6 +87,17 @@ def test_however_often_strangers_ask_the_store_is_tried_once_in_a_second() -> No
     assert inside.writes == 2
 
 
+def test_metadata_is_where_a_refusal_says_and_where_clients_of_a_profile_look() -> None:
+    resource = Resource("https://gate.test/gw/mcp", "https://issuer.test")
+    challenges = Challenges(by_path={"/mcp/stock": frozenset({"stock"}), "/approvals": frozenset()}, resource=resource)
+    found, base = pages(challenges), "/.well-known/oauth-protected-resource"
+    places = {base, *(f"{base}{path}" for path in ("/mcp", "/mcp/stock", "/gw/mcp", "/gw/mcp/stock"))}
+    assert set(found) == {"/health"} | places
+    assert resource.metadata_url.removeprefix("https://gate.test") in places
+    for place in places:
+        assert json.loads(bytes(asyncio.run(found[place](None)).body))["resource"] == "https://gate.test/gw/mcp"
+
+
 def test_only_an_oauth_resource_has_metadata() -> None:
     assert set(pages(Challenges())) == {"/health"}
     found = pages(Challenges(resource=Resource("https://gate.test/mcp", "https://issuer.test")))
