@@ -214,7 +214,7 @@ def _entry(runtime: "Runtime", local: "Subject", keys: "KeyRing") -> "Entry":
         watching=_watching(runtime),
         profiles=profiles(config),
         max_body=config.serve.max_body,
-        pages=pages(challenges(config), Readiness(parts)),
+        pages=pages(challenges(config), Readiness(parts), config.profiles),
         origins=Origins(
             (*config.serve.allowed_hosts, *([own[1]] if own else [])),
             (*config.serve.allowed_origins, *([own[0]] if own else [])),

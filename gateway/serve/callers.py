@@ -45,7 +45,8 @@ class Quiet:
         """It did not ask for it."""
 
     async def ask(self, method: str, params: JsonObject) -> JsonObject:
-        del params
+        if missing := lacking(method, params, self.capabilities):
+            raise CantAsk(types.METHOD_NOT_FOUND, f"this client did not declare {worded(missing)}")
         raise CantAsk(types.METHOD_NOT_FOUND, f"this client can't be asked `{method}` now")
 
 

@@ -7,7 +7,7 @@ policy is in force, and where an edit of it is wrong, is for whoever has logged 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
@@ -93,18 +93,20 @@ def _refused_at(problem: PolicyError | None) -> dict[str, str]:
     return {"policy_refused_at": f"{name}:{first.line}:{first.column}" if first.line else name}
 
 
-def pages(challenges: Challenges, readiness: Readiness | None = None) -> Mapping[str, Page]:
+def pages(
+    challenges: Challenges, readiness: Readiness | None = None, profiles: Iterable[str] = ()
+) -> Mapping[str, Page]:
     """By path."""
     found: dict[str, Page] = {"/health": _health}
     if readiness is not None:
         found["/ready"] = readiness.page
     if challenges.resource is not None:
         metadata = _Metadata(challenges).page
-        found |= dict.fromkeys(_where_clients_look(challenges, challenges.resource), metadata)
+        found |= dict.fromkeys(_where_clients_look(challenges.resource, tuple(profiles)), metadata)
     return found
 
 
-def _where_clients_look(challenges: Challenges, resource: Resource) -> Iterator[str]:
+def _where_clients_look(resource: Resource, profiles: Sequence[str]) -> Iterator[str]:
     """At the path that a refusal names, which a proxy may have in front of ours; or, who has not heard of that, below
     the URL that he knows. A profile is a part of the one resource that tokens are for.
     """
@@ -112,8 +114,7 @@ def _where_clients_look(challenges: Challenges, resource: Resource) -> Iterator[
     named = urlsplit(resource.metadata_url).path
     for base in (named, f"{METADATA_PATH}{MCP_PATH}"):
         yield base
-        profiles = [path.removeprefix(MCP_PATH) for path in challenges.by_path if path.startswith(f"{MCP_PATH}/")]
-        yield from (f"{base}{profile}" for profile in profiles)
+        yield from (f"{base}/{name}" for name in profiles)
 
 
 async def _health(_who: Identity | None) -> Response:

@@ -213,4 +213,5 @@ def _with_changes(name: str, said: Any) -> Any:
 
 
 async def _unreachable(*_: Any) -> Any:
-    raise MCPError(types.INTERNAL_ERROR, "the middleware answers this method")
+    """The middleware answers what comes after a handshake."""
+    raise MCPError(types.INVALID_REQUEST, "`initialize` comes first")

@@ -114,6 +114,8 @@ def of_message(message: Any) -> Outcome:
     if not isinstance(message, dict):
         return InDoubt("the answer is not a JSON-RPC response")
     said, error = message.get("error"), error_in(message) if "error" in message else None
+    if error is None and "error" in message and "result" not in message:
+        return InDoubt("the error in the answer is not a JSON object")
     if error is None or not isinstance(said, Mapping):
         return answer(message.get("result"))
     return of_error(error, started=True) if _marked(error) else _fit(Refused.of(said))

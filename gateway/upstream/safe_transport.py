@@ -106,7 +106,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         return _json_rpc(request, transport_error("refused", why, code=response.status_code))
 
     def _failed(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.Response:
-        why = str(error) or type(error).__name__
+        why = str(error).rstrip(".") or type(error).__name__
         unsent = isinstance(error, _UNSENT)
         if unsent or self._fragile:
             self._broken(why)

@@ -63,6 +63,8 @@ def read(data: Data) -> Any:
         return json.loads(str(data, "utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except ValueError:  # Python's own words say nothing to whoever made the call
+        raise ValueError("the answer is not JSON in UTF-8") from None
 
 
 def message(data: Data, asked: int | str | None = None) -> types.JSONRPCMessage:

@@ -130,8 +130,10 @@ def test_a_client_who_never_answers_holds_a_call_for_ten_minutes_and_not_for_eve
 
 
 def test_a_quiet_client_can_not_be_asked_and_hears_nothing() -> None:
-    quiet = Quiet("x", False)
+    quiet = Quiet("x", False, {"roots": {}})
     quiet.hear("notifications/message", {})
+    with pytest.raises(CantAsk, match=r"did not declare `elicitation\.form`"):
+        asyncio.run(quiet.ask("elicitation/create", {}))
     with pytest.raises(CantAsk, match="can't be asked `roots/list` now"):
         asyncio.run(quiet.ask("roots/list", {}))
 

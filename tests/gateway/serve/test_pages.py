@@ -89,8 +89,7 @@ def test_however_often_strangers_ask_the_store_is_tried_once_in_a_second() -> No
 
 def test_metadata_is_where_a_refusal_says_and_where_clients_of_a_profile_look() -> None:
     resource = Resource("https://gate.test/gw/mcp", "https://issuer.test")
-    challenges = Challenges(by_path={"/mcp/stock": frozenset({"stock"}), "/approvals": frozenset()}, resource=resource)
-    found, base = pages(challenges), "/.well-known/oauth-protected-resource"
+    found, base = pages(Challenges(resource=resource), profiles=["stock"]), "/.well-known/oauth-protected-resource"
     places = {base, *(f"{base}{path}" for path in ("/mcp", "/mcp/stock", "/gw/mcp", "/gw/mcp/stock"))}
     assert set(found) == {"/health"} | places
     assert resource.metadata_url.removeprefix("https://gate.test") in places

@@ -187,7 +187,7 @@ def test_after_a_handshake_that_was_refused_nothing_is_called(tmp_path: Path, as
         assert refused.code == types.INVALID_PARAMS
         wire._session = refused.headers["mcp-session-id"]  # noqa: SLF001
         await wire.post(INITIALIZED)
-        assert (await wire.ask("tools/call", {"name": "a"})).code == types.INTERNAL_ERROR
+        assert (await wire.ask("tools/call", {"name": "a"})).code == types.INVALID_REQUEST
 
     within(tmp_path, "legacy", scenario)
     assert asked == []

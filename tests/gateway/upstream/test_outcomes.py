@@ -100,6 +100,7 @@ def test_a_result_is_an_answer_only_when_it_is_complete_and_can_be_kept(result: 
         ),
         ({"error": outcomes.transport_error("in_doubt", "gone").model_dump()}, InDoubt("gone")),
         ({}, InDoubt("the result is not a JSON object")),
+        ({"error": "boom"}, InDoubt("the error in the answer is not a JSON object")),
         (3, InDoubt("the answer is not a JSON-RPC response")),
     ],
 )

@@ -306,3 +306,9 @@ def test_an_error_with_any_number_of_members_is_not_read_for_each_of_them(monkey
 def test_an_error_whose_member_can_not_be_kept_is_read_as_values() -> None:
     line = b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"m","data":{"a":1,"a":2},"more":{"n":1e999}}}'
     assert wire.answer(line)["error"] == {"code": 1, "message": "m", "data": {"a": 2}, "more": {"n": float("inf")}}
+
+
+@pytest.mark.parametrize("data", [b"oops", b'{"a":1}{', b'"\xff"'])
+def test_what_is_no_json_is_told_in_our_own_words(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^the answer is not JSON in UTF-8$"):
+        wire.read(data)
