@@ -233,13 +233,20 @@ def _some(number: int, noun: str) -> str:
 def _deceiving(catalogue: Catalogue, pinned: Pins) -> Iterator[Finding]:
     """What a person has accepted is told and is no warning any more."""
     now = {thing.path: thing.pin for thing in things(catalogue)}
+    alike: dict[tuple[str, bool, str], dict[str, str]] = {}  # of one server and kind: what was found, by path
     for path, found in catalogue.findings.items():
         server, _, name = path.partition("/")
         entry = pinned[server].entries.get(name) if server in pinned else None
         vouched = entry is not None and entry.vouched and entry.pin == now.get(path)
+        for finding in found:  # what weighs more is shown, each in its own line
+            kind = f"{finding.kind} (low)" if finding.severity == "low" else f"{path}: {finding}"
+            alike.setdefault((server, vouched, kind), {})[path] = str(finding)
+    for (server, vouched, kind), said in alike.items():
+        path, *more = said
+        of, detail = (server, f"{kind} in {', '.join(said)}") if more else (path, f"{path}: {said[path]}")
+        mend = "" if vouched else f"read it: toolgate pins show {of}; then toolgate pins accept {of}"
         level: Level = "ok" if vouched else "warn"
-        mend = "" if vouched else f"read it: toolgate pins show {path}; then toolgate pins accept {path}"
-        yield from (Finding(level, f"server {server}", f"{path}: {finding}", mend) for finding in found)
+        yield Finding(level, f"server {server}", detail, mend)
 
 
 # ---- policy and budgets

@@ -15,6 +15,7 @@ from gateway.cli.finding import Finding
 from gateway.cli.options import Caller
 from gateway.config import Config
 from gateway.errors import Problem, StoreError
+from gateway.screens import finding as screens
 from gateway.store import RunRow
 from gateway.store.sqlite import SCHEMA_VERSION
 from tests.fixtures.stores import execute
@@ -322,3 +323,20 @@ def test_what_could_not_be_pinned_is_told_before_anything_is_served(project: Pat
     assert [finding.level for finding in found] == ["warn", "ok"]
     assert found[0].detail.startswith("8 definitions of echo are held: it can't be pinned: toolgate.lock can't be")
     assert "pinned when first used" not in found[1].detail
+
+
+# ---- what deceives
+
+
+def test_what_weighs_little_is_one_line_for_each_kind_and_server(bare: Path) -> None:
+    shadowing = screens.Finding("shadowing", "name", "`x` is also the name of others", "low")
+    aimed = screens.Finding("instructions", "description", "ignore all that", "high")
+    found = {"a/x": (shadowing, aimed), "a/y": (shadowing, aimed), "b/x": (shadowing,)}
+    told = [one for one in checks.pins(config(bare), replace(Catalogue.of([]), findings=found)) if one.level == "warn"]
+    assert [(one.what, one.detail) for one in told] == [
+        ("server a", "shadowing (low) in a/x, a/y"),
+        ("server a", f"a/x: {aimed}"),
+        ("server a", f"a/y: {aimed}"),
+        ("server b", f"b/x: {shadowing}"),
+    ]
+    assert told[0].mend == "read it: toolgate pins show a; then toolgate pins accept a"

@@ -68,6 +68,12 @@ def test_what_may_be_right_is_not_reported(line: str) -> None:
     assert told(FINE + line, *SHOP, missing=AWAY) == []
 
 
+@pytest.mark.parametrize(("tool", "problems"), [("*/delete_*", 0), ("*/refnd", 1), ("crm/delete_*", 1)])
+def test_a_line_that_restricts_on_whichever_server_comes_is_a_precaution(tool: str, problems: int) -> None:
+    lines = f"p, user:ann, *, */*, call, , allow, y\np, *, *, {tool}, call, , ask, y"
+    assert len([one for one in told(FINE + lines, *SHOP) if "unknown-tool" in one]) == problems
+
+
 def test_without_a_catalogue_nothing_is_compared() -> None:
     assert rules_told(FINE + "p, user:ann, *, crm/*, call, args.x == 1, deny, y") == []
 
