@@ -104,8 +104,9 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     if isinstance(opening.transport, Http):
         reached = opened.http.reached if opened.http is not None else None
         http = replace(opening.transport, url=reached) if reached else opening.transport
-        times: Any = {"connect_timeout": opening.connect_timeout, "unheard": link.silence}
-        opened_by = partial(Pool, http, ceiling=opening.ceiling, **times)
+        opened_by = partial(
+            Pool, http, connect_timeout=opening.connect_timeout, ceiling=opening.ceiling, unheard=link.silence
+        )
         _give_lanes(stack, connection, http, opened_by)
     if connection.modern:
         await stack.enter_async_context(background(watch(connection, opening.watched)))
