@@ -6,6 +6,7 @@ before anything is asked or told the call is judged again: what the policy does 
 """
 
 import contextlib
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,7 @@ __all__ = ["Following", "Inquiry", "Servers", "Unfollowed"]
 _NOTHING = Duties(("*",), secrets=True)  # what is told within it says nothing
 _INTERNAL_ERROR = -32603  # JSON-RPC 2.0, section 5.1
 _UNKNOWN = -32602  # how a server says that it does not know a task (any more)
+SHORTEST_NAME = 3  # characters of a server's id that is looked for in its words: a shorter one is in many
 
 Unfollowed = Deny | Refused | Unsent | InDoubt  # why there is no answer about a task
 
@@ -97,7 +99,7 @@ class Following:
     async def close(self) -> None:
         await self._redeeming.close()
 
-    async def created(self, result: CallResult, caller: Caller) -> JsonObject | None:
+    async def created(self, result: CallResult, caller: Caller, run: ClientRun) -> JsonObject | Refused | None:
         """MCP's `CreateTaskResult`, where a call has become a task, and its caller knows what to do with one."""
         if not follows(caller):
             return None
@@ -105,7 +107,7 @@ class Following:
             approval = await self._store.approval(result.approval_id)
             return {"resultType": "task", **told(approval, (), approval.created)}
         outcome = outcome_from_json(result.outcome) if isinstance(result, Returned) else None
-        return named(outcome.result, outcome.id) if isinstance(outcome, TaskCreated) else None
+        return await self._begun(outcome, run) if isinstance(outcome, TaskCreated) else None
 
     async def get(self, inquiry: Inquiry) -> JsonObject | Unfollowed:
         """MCP's `DetailedTask`. What is asked for sets off what people have agreed to meanwhile."""
@@ -184,6 +186,14 @@ class Following:
 
     # ---- what a server says
 
+    async def _begun(self, created: TaskCreated, run: ClientRun) -> JsonObject | Refused:
+        """What a server says at first may be all that it has to say: then the task has ended, and nobody need ask."""
+        task, outcome = await self._store.task(created.id), ended(created.result)
+        await self._ended(task, outcome)
+        if outcome is not None:
+            self._clients.pipeline.followed(task, created, time.time_ns(), ended=True)
+        return _shown(created.result, task, run)
+
     async def _get(self, task: Task, inquiry: Inquiry) -> JsonObject | Unfollowed:
         verdict = await self._judged(task, inquiry.run)
         if isinstance(verdict, Deny):
@@ -191,17 +201,16 @@ class Following:
         outcome = await self._said(task, "get", inquiry, verdict.duties)
         if isinstance(outcome, Refused) and outcome.code == _UNKNOWN:
             await self._ended(task, InDoubt("its server does not know the task any more"))
+            return Refused(_UNKNOWN, "Task not found")
         if not isinstance(outcome, (Answered, TaskCreated)):
-            return _as_said(outcome)
+            return _as_said(outcome, task, inquiry)
         if outcome.result.get("status") not in STATES:
             return InDoubt("the server did not say where its task stands")
         await self._ended(task, ended(outcome.result))
-        try:
-            state = signed_result(task.call.server, named(outcome.result, task.id))
-        except Misleading as error:
-            return Refused(_INTERNAL_ERROR, str(error))
-        state = altered({**state, "resultType": "complete"}, state)  # some servers call it a `task` here, too
-        return _linked(state, task, inquiry.run)
+        state = _shown(outcome.result, task, inquiry.run)
+        if isinstance(state, Refused):
+            return state
+        return altered({**state, "resultType": "complete"}, state)  # some servers call it a `task` here, too
 
     async def _ended(self, task: Task, outcome: Outcome | None) -> None:
         """Records the outcome in the run of the call, once, whoever sees it first."""
@@ -222,7 +231,9 @@ class Following:
         await run.record([Admitted(key, task.path, text, task.pin, policy, {}, action=action)])
         outcome = await self._said(task, action, inquiry, duties)
         await run.record([Returned(key, outcome_to_json(extract(outcome)), {}, self._tainting(task))])
-        return unforged(outcome.result) if isinstance(outcome, Answered) else _as_said(outcome)
+        if isinstance(outcome, Answered):
+            return _acknowledged(outcome.result, task)
+        return _as_said(outcome, task, inquiry)
 
     async def _said(
         self, task: Task, action: Literal["get", TaskAction], inquiry: Inquiry, duties: Duties | None
@@ -280,8 +291,37 @@ def _linked(state: JsonObject, task: Approval | Task, run: ClientRun) -> JsonObj
     return linked_state(state, task.path.partition("/")[0], run.catalogue.uris)
 
 
-def _as_said(outcome: Outcome) -> Unfollowed:
+def _shown(state: JsonObject, task: Task, run: ClientRun) -> JsonObject | Refused:
+    """Where a server says that its task stands, as its client is told it: whenever he is."""
+    try:
+        return _linked(signed_result(task.call.server, named(state, task.id)), task, run)
+    except Misleading as error:
+        return Refused(_INTERNAL_ERROR, str(error))
+
+
+def _acknowledged(said: JsonObject, task: Task) -> JsonObject | Refused:
+    """Most say nothing in it; some where the task stands."""
+    try:
+        return signed_result(task.call.server, named(said, task.id) if "taskId" in said else unforged(said))
+    except Misleading as error:
+        return Refused(_INTERNAL_ERROR, str(error))
+
+
+def _as_said(outcome: Outcome, task: Task, inquiry: Inquiry) -> Unfollowed:
     match outcome:
-        case Refused() | Unsent() | InDoubt():
+        case Refused():
+            return _renamed(outcome, task.theirs, inquiry.task_id)
+        case Unsent() | InDoubt():
             return outcome
     return InDoubt("the server's answer is not one about a task")
+
+
+def _renamed(refused: Refused, theirs: str, ours: str) -> Refused:
+    """With our name of the task in the place of its server's own, which no client can do anything with."""
+    if len(theirs) < SHORTEST_NAME:
+        return refused
+    message = re.sub(rf"(?<![\w-]){re.escape(theirs)}(?![\w-])", lambda _: ours, refused.message)
+    data = refused.data
+    if isinstance(data, Mapping) and theirs in data.values():
+        data = {key: ours if value == theirs else value for key, value in data.items()}
+    return replace(refused, message=message, data=data)

@@ -5,7 +5,7 @@ gateway has seen, not what a server started anew would say. A file that can't be
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from gateway.pins.entries import Identity, Note, Notes
@@ -15,7 +15,7 @@ __all__ = ["dump", "parse"]
 
 def dump(notes: Notes) -> str:
     """One JSON object."""
-    tools = {path: asdict(note) for path, note in notes.tools.items()}
+    tools = {path: _written(note) for path, note in notes.tools.items()}
     strangers = {name: asdict(identity) for name, identity in notes.strangers.items()}
     return json.dumps({"tools": tools, "strangers": strangers}, indent=1, sort_keys=True)
 
@@ -28,6 +28,12 @@ def parse(text: str) -> Notes:
         return Notes(tools, {name: Identity(**identity) for name, identity in value["strangers"].items()})
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError("not the notes of held tools") from error
+
+
+def _written(note: Note) -> dict[str, Any]:
+    """`asdict` can't copy a definition that keeps the text it was read from."""
+    own = {one.name: getattr(note, one.name) for one in fields(note)}
+    return own | {"identity": asdict(note.identity)}
 
 
 def _note(value: Any) -> Note:

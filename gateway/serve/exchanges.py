@@ -17,7 +17,7 @@ from typing import Any
 import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import PAGE_FIRST, InputRequired, JsonObject, outcome_from_json
+from gateway.call import PAGE_FIRST, InputRequired, JsonObject, Refused, outcome_from_json
 from gateway.caller import Caller, CantAsk, asks
 from gateway.clients import Exchange, Round
 from gateway.errors import AlreadyUsed
@@ -31,8 +31,8 @@ from gateway.serve.consent import Consent, Question, said_in
 from gateway.serve.envelope import passed_on
 from gateway.serve.kinds import Answer, Kind
 from gateway.serve.parking import Asked, Gone, Parking
-from gateway.serve.questions import QUESTIONS, for_the_handshake_era, for_the_modern_era, lacking, pages_first, worded
-from gateway.serve.replies import ServerError
+from gateway.serve.questions import QUESTIONS, for_the_handshake_era, for_the_modern_era, lacking, pages_first, unasked
+from gateway.serve.replies import ServerError, undeclared
 from gateway.serve.sessions import Client, Sessions
 from gateway.serve.states import Bond, Carried, States
 from gateway.signature import Misleading, signed_result
@@ -194,10 +194,7 @@ class Exchanges:
             case _Pending():
                 for method, params in made.questions().values():
                     if missing := lacking(method, params, request.caller.capabilities):
-                        text = f"The server asks for what this request did not declare: {worded(missing)}"
-                        raise MCPError(
-                            types.MISSING_REQUIRED_CLIENT_CAPABILITY, text, {"requiredCapabilities": missing}
-                        )
+                        raise undeclared(missing)
                 carried = Carried(made.state, made.round, again=made.round is None)
                 state = self._states.sealed(carried, self._bond(kind, request))
                 return altered({**made.result, "requestState": state}, made.result)
@@ -216,9 +213,9 @@ class Exchanges:
             if (
                 kind.may_be_task
                 and follows(request.caller)
-                and (task := await self._following.created(result, request.caller))
+                and (task := await self._following.created(result, request.caller, run))
             ):
-                return task
+                return _task_of(task, request.caller)
             if isinstance(result, Denied) and run.hides(result):
                 return kind.hidden(run, params)
         if isinstance(result, Held) and (question := await self._question(result, kind, request)):
@@ -256,6 +253,13 @@ def _visited(request: Request) -> Request:
         text = "The server wants a page to be visited first, and it was not: nothing is done"
         raise MCPError(types.INVALID_REQUEST, text)
     return _anew(request)
+
+
+def _task_of(state: JsonObject | Refused, caller: Caller) -> JsonObject:
+    """A call that has become a task. What its server asks already, he may ask for with `tasks/get`."""
+    if isinstance(state, Refused):
+        raise MCPError(state.code, state.message)
+    return unasked(state, caller.capabilities)
 
 
 def _pages_first(server: str, refused: ServerError, caller: Caller) -> ServerError | _Pending:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from gateway.call import JsonObject
+from gateway.verbatim import altered
 from gateway.visible import shortened
 
 __all__ = [
@@ -15,8 +16,10 @@ __all__ = [
     "for_the_handshake_era",
     "for_the_modern_era",
     "lacking",
+    "lacking_among",
     "no_answers",
     "pages_first",
+    "unasked",
     "without_answers",
     "worded",
 ]
@@ -54,6 +57,27 @@ def lacking(method: str, params: Mapping[str, Any], declared: JsonObject) -> Jso
         return needed
     have = {"form": {}} if name == "elicitation" and not has else has
     return needed if any(key not in have for key in within) else {}
+
+
+def lacking_among(state: JsonObject, declared: JsonObject) -> JsonObject:
+    """The same for all that a task's server asks: of the first question that can't be put. What is none stays."""
+    asked = state.get("inputRequests")
+    for one in asked.values() if isinstance(asked, Mapping) else ():
+        method, params = (one.get("method"), one.get("params", {})) if isinstance(one, Mapping) else (None, {})
+        if method in QUESTIONS and (missing := lacking(str(method), _object(params), declared)):
+            return missing
+    return {}
+
+
+def unasked(state: JsonObject, declared: JsonObject) -> JsonObject:
+    """Where a task stands, without questions that can't be put: for a client who has not asked what they are."""
+    if not lacking_among(state, declared):
+        return state
+    return altered({key: each for key, each in state.items() if key != "inputRequests"}, state)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _needed(method: str, params: Mapping[str, Any]) -> dict[str, JsonObject]:

@@ -29,11 +29,12 @@ from gateway.call import (
 from gateway.events import Denied, Held, Returned
 from gateway.pipeline import CallResult, OutOfBudget
 from gateway.results import client_result, denied_text, failure_text, held_text, soon, unforged
+from gateway.serve.questions import worded
 from gateway.visible import shortened
 from gateway.wording import closest
 
 __all__ = ["DENIED", "IN_DOUBT", "NOT_SENT", "WAITING", "ServerError", "answer", "not_found", "not_offered", "reply"]
-__all__ += ["unfollowed"]
+__all__ += ["undeclared", "unfollowed"]
 
 DENIED, WAITING, NOT_SENT, IN_DOUBT = -31001, -31002, -31003, -31004
 
@@ -115,6 +116,12 @@ def unfollowed(why: Deny | Refused | Unsent | InDoubt) -> ServerError:
         case Refused():
             return _refused(why)
     return ServerError(NOT_SENT if isinstance(why, Unsent) else IN_DOUBT, failure_text(why), {"verdict": "allow"})
+
+
+def undeclared(missing: JsonObject) -> MCPError:
+    """A server's question can't be put to the client: `missing` is what its request did not declare."""
+    text = f"The server asks for what this request did not declare: {worded(missing)}"
+    return MCPError(types.MISSING_REQUIRED_CLIENT_CAPABILITY, text, {"requiredCapabilities": missing})
 
 
 def not_found(kind: str, name: str) -> ServerError:

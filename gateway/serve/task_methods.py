@@ -20,7 +20,8 @@ from gateway.errors import ToolgateError, UnknownTask
 from gateway.following import Following, Inquiry, Unfollowed
 from gateway.serve.callers import Talking, declared
 from gateway.serve.envelope import passed_on
-from gateway.serve.replies import unfollowed
+from gateway.serve.questions import lacking_among, no_answers, unasked
+from gateway.serve.replies import undeclared, unfollowed
 from gateway.serve.sessions import Client, Sessions
 from gateway.task import EXTENSION, TERMINAL, declares
 
@@ -73,7 +74,10 @@ class TaskMethods:
         answers = _answers(params) if context.method == "tasks/update" else None
         meta = passed_on(params.get("_meta"))
         said = _Said(client, Talking(context, client.key), task_id, meta, answers)
-        return await self._made(works[context.method], said)
+        answer = await self._made(works[context.method], said)
+        if missing := lacking_among(answer, said.caller.capabilities):
+            raise undeclared(missing)
+        return answer
 
     async def _made(self, work: Work, said: "_Said") -> JsonObject:
         try:
@@ -129,7 +133,7 @@ class TaskMethods:
             await asyncio.sleep(_pause(now))
 
     async def _look(self, said: _Said) -> JsonObject:
-        state = await self._made(self._following.get, said)
+        state = unasked(await self._made(self._following.get, said), said.caller.capabilities)
         return {key: value for key, value in state.items() if key not in ("resultType", "_meta")}
 
 
@@ -160,7 +164,9 @@ def _task_id(context: Any) -> str:
 
 
 def _answers(params: JsonObject) -> JsonObject:
-    answers = params.get("inputResponses")
-    if not isinstance(answers, Mapping):
-        raise MCPError(types.INVALID_PARAMS, "`inputResponses` must be an object")
+    answers: JsonObject | None = params.get("inputResponses")
+    if answers is None:
+        raise MCPError(types.INVALID_PARAMS, "`inputResponses` is missing")
+    if why := no_answers(params):
+        raise MCPError(types.INVALID_PARAMS, why)
     return answers

@@ -42,6 +42,7 @@ __all__ = ["Opening", "connect", "negotiate"]
 
 LISTENING = 0.25  # seconds for a server to say that it tells of changes, before its lists are asked for
 TURNED_AWAY = (401, 403)
+_LATE = (types.REQUEST_TIMEOUT, "Request 'server/discover' timed out")  # the SDK's own words
 PROBE = 10.0  # seconds for a server to show its era; a silent one is then taken for a legacy server
 
 log = logging.getLogger("toolgate.upstream")
@@ -268,7 +269,7 @@ async def _discovered(session: ClientSession) -> None:
         try:
             await session.discover()
         except MCPError as error:
-            if error.code != types.REQUEST_TIMEOUT:
+            if (error.code, error.message) != _LATE:  # older servers say that there is no session by the same code
                 raise
         else:
             return

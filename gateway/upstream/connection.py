@@ -76,6 +76,7 @@ class Link:
     stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
     named: set[str] = field(default_factory=set)  # ... of which the server itself has said so
     listening: asyncio.Event = field(default_factory=asyncio.Event)  # changes are told from here on, or never will be
+    unlike: asyncio.Event = field(default_factory=asyncio.Event)  # it may not be of its era any more
     early: bool = False  # its lists were asked for before that
     unheard: asyncio.Event = field(default_factory=asyncio.Event)  # somebody gave up without having heard anything
     silent: float = 0.0  # seconds for which nothing was heard then, as far as is known
@@ -91,7 +92,7 @@ class Link:
     def renew(self) -> None:
         """As if nothing had been heard: what was connected is closed, and something else will be."""
         self.lost, self.early, self.explain = None, False, _as_said
-        for event in (self.wake, self.gone, self.listening):
+        for event in (self.wake, self.gone, self.listening, self.unlike):
             event.clear()
         self.heard()
         self.stale.clear()

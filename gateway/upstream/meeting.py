@@ -1,19 +1,34 @@
-"""A server is met in the era that is remembered of it. One that is of another by now is met anew, within one start."""
+"""A server is met in the era that is remembered of it. One that is of another by now is met anew, within one start.
 
+So is one that goes back to the older era while it is connected over HTTP (a deployment rolled back, behind the same
+address): it refuses what is sent to it, and then it is asked once whether it still is of the modern one. Whoever goes
+forward loses his sessions, which is noticed anyway.
+"""
+
+import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
+import mcp_types as types
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
+from gateway.call import Refused
 from gateway.upstream.connect import Opening, connect
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.outcomes import fate_of
 
-__all__ = ["meet"]
+__all__ = ["heed", "lasting", "meet"]
+
+PATIENCE = 5.0  # seconds for a server to say of which era it is
+SURE = 5.0  # seconds from when it has said that it is of the modern one, until it is asked again
 
 _NOTHING_LIKE_IT = (400, 404, 405)  # HTTP's answers of one that does not know what it was sent
+# What older servers say to a request without a session, or of a version that they don't know: SDKs differ.
+_UNLIKE_MODERN = frozenset(
+    {types.METHOD_NOT_FOUND, types.INVALID_REQUEST, -32000, -32001, types.UNSUPPORTED_PROTOCOL_VERSION}
+).union(_NOTHING_LIKE_IT)
 
 
 async def meet(stack: AsyncExitStack, opening: Opening, link: Link, eras: Eras) -> Connection:
@@ -51,3 +66,34 @@ def _answers_otherwise(error: Exception) -> bool:
         fate = fate_of(error)
         return fate is None or (fate == "refused" and error.code in _NOTHING_LIKE_IT)
     return isinstance(error, (ValidationError, RuntimeError))
+
+
+def heed(link: Link, error: Refused | Exception) -> None:
+    """What a server refuses may say something of the server itself."""
+    if isinstance(error, Refused) and error.code == types.HEADER_MISMATCH:
+        link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
+    if isinstance(error, (Refused, MCPError)) and error.code in _UNLIKE_MODERN:
+        link.unlike.set()
+
+
+async def lasting(connection: Connection) -> None:
+    """While a server of the modern era is connected: the connection is lost when it has gone back to the older one."""
+    link = connection.link
+    while connection.pool is not None:  # a child process stays what it is
+        await link.unlike.wait()
+        if not await _still_modern(connection):
+            link.lose("it has gone back to the protocol's older era")
+            return
+        await asyncio.sleep(SURE)
+        link.unlike.clear()
+
+
+async def _still_modern(connection: Connection) -> bool:
+    """A server that says nothing may be."""
+    try:
+        await connection.ask("server/discover", {}, PATIENCE)
+    except MCPError as error:
+        return error.code not in _UNLIKE_MODERN
+    except TimeoutError:
+        pass
+    return True

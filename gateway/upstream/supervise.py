@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack as Stack
 from dataclasses import replace
 
-import mcp_types as types
 from mcp.shared.exceptions import MCPError
 
 from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Tool, Unsent
@@ -26,7 +25,7 @@ from gateway.upstream.eras import Eras, fingerprint
 from gateway.upstream.given import Errand, Public
 from gateway.upstream.listing import Listing
 from gateway.upstream.looking import listed, looked_at, looking_on
-from gateway.upstream.meeting import meet
+from gateway.upstream.meeting import heed, lasting, meet
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.reasons import away, cause, reason, shown
@@ -185,8 +184,9 @@ class Supervisor:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
         listing = await listed(connection, self.spec) if self._public is None else self._public.listing()
-        if not connection.modern:  # else its one subscription says it all
-            await stack.enter_async_context(background(self._wish_again(connection, again=self.was_ready)))
+        # A modern one is told in its one subscription.
+        beside = lasting(connection) if connection.modern else self._wish_again(connection, again=self.was_ready)
+        await stack.enter_async_context(background(beside))
         self._seconds = asyncio.get_running_loop().time() - began
         return connection, listing
 
@@ -242,6 +242,7 @@ class Supervisor:
         try:
             listing = await looked_at(await listed(connection, self.spec), transport)
         except (MCPError, TimeoutError, ValueError) as error:
+            heed(connection.link, error)
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return False
         if self._public is not None:
@@ -343,8 +344,8 @@ class Supervisor:
             return InDoubt("the gateway failed while it forwarded the call")
         if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
             return InDoubt("it made a task of the call, which nobody here can follow")
-        if isinstance(outcome, Refused) and outcome.code == types.HEADER_MISMATCH:
-            connection.link.doubt()  # it wants other `Mcp-Param-*` headers than the schema that we know
+        if isinstance(outcome, Refused):
+            heed(connection.link, outcome)
         return explained(self.spec.name, outcome)
 
     def _tool(self, call: Call) -> Tool | None:

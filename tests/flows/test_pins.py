@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gateway.runtime import Runtime, open_runtime
 from gateway.serve.hints import told as told_of_lists
 from gateway.serve.instructions import instructions
 from gateway.upstream import looking
+from gateway.visible import visible
 from tests.fixtures import nursery
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -201,6 +203,33 @@ def test_what_was_changed_while_the_gateway_was_down_is_held_at_its_start(projec
 
     project.open(scenario)
     assert project.accept("--all") == 0
+
+    async def taken(_runtime: Runtime, client: ClientRun) -> None:
+        assert isinstance(await added(client), Returned)
+
+    project.open(taken)
+
+
+@pytest.mark.parametrize("description", ["Adds caf\u00e9s.", "Adds \u202e numbers."])
+def test_what_a_server_writes_as_escapes_is_shown_and_accepted_as_well(
+    project: Project, description: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def server(said: str) -> None:
+        escaping = [str(FIXTURES / "escaping_server.py")]
+        project.server(command=sys.executable, args=escaping, env={"DESCRIPTION": said})
+
+    server("Adds.")
+    project.open(looks)
+    server(description)
+
+    async def scenario(_runtime: Runtime, client: ClientRun) -> None:
+        assert isinstance(await added(client), Denied)
+        await noted(project, "shop/add")
+
+    project.open(scenario)
+    assert toolgate(["pins", "show", "shop/add", "--project", str(project.folder)]) == 0
+    assert visible(description) in capsys.readouterr().out
+    assert project.accept("shop/add") == 0
 
     async def taken(_runtime: Runtime, client: ClientRun) -> None:
         assert isinstance(await added(client), Returned)

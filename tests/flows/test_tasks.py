@@ -27,7 +27,8 @@ Json = dict[str, Any]
 
 ASK = "p, *, *, tally/*, call, , ask, a person looks at it"
 ALLOW = "p, *, *, */*, call, , allow, whatever it is"
-CAPABLE: Json = {"extensions": {EXTENSION: {}}}
+TASKS: Json = {"extensions": {EXTENSION: {}}}
+CAPABLE: Json = {**TASKS, "elicitation": {}}
 MISSING: Json = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
 
 
@@ -55,13 +56,13 @@ def arrived(place: Place) -> list[Json]:
 
 
 class Client:
-    """A modern client that knows tasks."""
+    """A modern client that knows tasks, and can be asked."""
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
 
-    def ask(self, method: str, params: Json) -> Json:
-        return self.wire.ask(method, {**params, "_meta": {types.CLIENT_CAPABILITIES_META_KEY: CAPABLE}})
+    def ask(self, method: str, params: Json, declared: Json = CAPABLE) -> Json:
+        return self.wire.ask(method, {**params, "_meta": {types.CLIENT_CAPABILITIES_META_KEY: declared}})
 
     def call(self, name: str, arguments: Json | None = None) -> Json:
         result: Json = self.ask("tools/call", {"name": name, "arguments": arguments or {}})["result"]
@@ -375,6 +376,20 @@ def test_a_servers_questions_go_out_and_the_answers_come_back(place: Place, serv
     assert json.loads(said.arguments) == {"taskId": task, "inputResponses": answers}
 
 
+def test_a_tasks_question_is_not_shown_to_a_client_that_cannot_be_asked(
+    place: Place, servers: Mapping[str, Any]
+) -> None:
+    with served(place, servers) as (client, _):
+        task = client.call("jobs__confirm_delete", {"filename": "a.txt"})["taskId"]
+        client.until(task, lambda state: state["status"] == "input_required")
+        error = client.ask("tasks/get", {"taskId": task}, TASKS)["error"]
+        assert error["code"] == types.MISSING_REQUIRED_CLIENT_CAPABILITY
+        assert error["data"] == {"requiredCapabilities": {"elicitation": {"form": {}}}}
+        assert "Delete" not in str(error)
+        assert client.get(task)["inputRequests"].keys() == {"confirm"}
+        assert "result" in client.ask("tasks/cancel", {"taskId": task}, TASKS)
+
+
 def test_a_servers_task_is_cancelled_where_it_runs(place: Place, servers: Mapping[str, Any]) -> None:
     with served(place, servers) as (client, _):
         task = client.call("jobs__slow_compute", {"seconds": 3600})["taskId"]
@@ -455,6 +470,21 @@ def test_a_client_that_listens_is_told_without_asking(place: Place, servers: Map
         assert told["status"] == "completed"
         assert not told["result"].get("isError")
     assert len(arrived(place)) == 1
+
+
+def test_a_listener_that_cannot_be_asked_hears_of_a_task_without_its_questions(
+    place: Place, servers: Mapping[str, Any]
+) -> None:
+    with place.pipe(servers) as pipe:
+        meta = {"_meta": {types.CLIENT_CAPABILITIES_META_KEY: TASKS}}
+        call = {"name": "jobs__confirm_delete", "arguments": {"filename": "a.txt"}, **meta}
+        task = pipe.ask("tools/call", call, "modern", 1)["result"]["taskId"]
+        pipe.send(request("subscriptions/listen", {"notifications": {"taskIds": [task]}, **meta}, "modern", 2))
+        told: Json = {"status": "working"}
+        while told["status"] == "working":
+            told = pipe.receive(lambda message: message.get("method") == "notifications/tasks")["params"]
+        assert (told["taskId"], told["status"]) == (task, "input_required")
+        assert "inputRequests" not in told
 
 
 def test_the_extension_is_advertised_to_modern_clients_only(place: Place, servers: Mapping[str, Any]) -> None:

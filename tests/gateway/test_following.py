@@ -1,19 +1,32 @@
 """Whose a task is, and what is written down of it: `tests/flows/test_tasks.py` has the rest, over the wire."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.call import Answered, Deny, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Unsent
+from gateway.call import (
+    Answered,
+    Deny,
+    InDoubt,
+    JsonObject,
+    Outcome,
+    Refused,
+    Subject,
+    TaskCreated,
+    Unsent,
+    outcome_from_json,
+    outcome_to_json,
+)
 from gateway.caller import NOBODY, Caller, nobody
 from gateway.catalogue import Catalogue
 from gateway.errors import Conflict, UnknownTask
 from gateway.events import Held, Returned
 from gateway.following import Following, Inquiry
 from gateway.profile import Profile
+from gateway.signature import SERVER
 from gateway.store import Finish, Follow
 from gateway.task import EXTENSION, Task
 from gateway.telemetry import Recorder, Silent, Span, Telemetry, traceparent
@@ -162,11 +175,11 @@ def test_only_who_knows_tasks_is_answered_with_one(tmp_path: Path) -> None:
             held = await run.call("echo__add", {"a": 1, "b": 2})
             made = await run.call("echo__echo", {"text": "x"})
         assert isinstance(held, Held)
-        assert await following.created(held, NOBODY) is None
-        created = await following.created(held, KNOWS)
-        assert created is not None
+        assert await following.created(held, NOBODY, run) is None
+        created = await following.created(held, KNOWS, run)
+        assert isinstance(created, Mapping)
         assert (created["resultType"], created["taskId"]) == ("task", held.approval_id)
-        assert await following.created(made, KNOWS) is None
+        assert await following.created(made, KNOWS, run) is None
 
     within(tmp_path, Answered({}), scenario)
 
@@ -191,6 +204,81 @@ def test_what_a_task_came_to_is_looked_at_each_time_that_it_is_told(tmp_path: Pa
             assert servers.metas[-1]["traceparent"] == traceparent(run.run_id, "call/1")
 
     within(tmp_path, Answered(state), scenario, recorder)
+
+
+QUESTION = {"method": "elicitation/create", "params": {"mode": "form", "message": "who?", "requestedSchema": {}}}
+ASKING: JsonObject = {"taskId": "theirs", "status": "input_required", "inputRequests": {"q": QUESTION}}
+
+
+def made(state: JsonObject) -> Returned:
+    """A call of which its server has made this task."""
+    return Returned("call/1", outcome_to_json(TaskCreated({"resultType": "task", **state}, "T-1")), {}, False)
+
+
+def test_a_question_in_a_tasks_first_state_says_who_asks_as_later_ones_do(tmp_path: Path) -> None:
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            first = await following.created(made(ASKING), KNOWS, run)
+            later = await following.get(Inquiry("T-1", run, KNOWS))
+            acknowledged = await following.update(Inquiry("T-1", run, KNOWS, answers={}))
+            for told in (first, later, acknowledged):
+                assert isinstance(told, dict)
+                assert told["taskId"] == "T-1"
+                asked = told["inputRequests"]["q"]["params"]
+                assert (asked["message"], asked["_meta"]) == ("echo asks: who?", {SERVER: "echo"})
+            assert isinstance(first, Mapping)
+            assert first["resultType"] == "task"
+
+    within(tmp_path, Answered(ASKING), scenario)
+
+
+def test_a_page_that_nobody_may_visit_is_not_shown_by_a_task_whenever_its_server_asks(tmp_path: Path) -> None:
+    page = {"method": "elicitation/create", "params": {"mode": "url", "message": "go", "url": "javascript:x"}}
+    asking = {**ASKING, "inputRequests": {"q": page}}
+
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            assert isinstance(await following.created(made(asking), KNOWS, run), Refused)
+            for work in (following.get, following.update):
+                assert isinstance(await work(Inquiry("T-1", run, KNOWS, answers={})), Refused)
+
+    within(tmp_path, Answered(asking), scenario)
+
+
+def test_a_task_that_has_ended_when_it_is_made_is_over(tmp_path: Path) -> None:
+    recorder = Recorder()
+    state: JsonObject = {"taskId": "theirs", "status": "completed", "result": {"content": []}}
+
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            created = await following.created(made(state), KNOWS, run)
+            assert created is not None
+            await following.get(Inquiry("T-1", run, KNOWS))
+            events = [recorded.event for recorded in await app.store.events(run.run_id)]
+            (ended,) = [outcome_from_json(fact.outcome) for fact in events if isinstance(fact, Returned)]
+            assert ended == Answered({"content": []})
+            assert len([span for span in recorder.spans if _is_of_task(span)]) == 1
+
+    within(tmp_path, Answered(state), scenario, recorder)
+
+
+@pytest.mark.parametrize("method", ["get", "update", "cancel"])
+def test_what_a_server_calls_its_task_is_not_told(tmp_path: Path, method: str) -> None:
+    says = Refused(-32602, "Task not found: theirs", {"taskId": "theirs"})
+
+    async def scenario(app: App, following: Following, servers: Servers) -> None:
+        async with app.clients.run(ANN, "a client") as run:
+            await kept(app, run.run_id, app.upstreams.catalogue.tools["echo/echo"].pin)
+            told = await getattr(following, method)(Inquiry("T-1", run, NOBODY, answers={}))
+            assert isinstance(told, Refused)
+            assert told.code == -32602
+            assert told.message.startswith("Task not found")
+            assert "theirs" not in str(told)
+
+    within(tmp_path, says, scenario)
 
 
 def _is_of_task(span: Span) -> bool:

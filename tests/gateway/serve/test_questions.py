@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.serve.questions import for_the_handshake_era, lacking, worded
+from gateway.serve.questions import for_the_handshake_era, lacking, lacking_among, unasked, worded
 
 FORM, PAGE = {"message": "?"}, {"mode": "url", "message": "?", "url": "https://example.com"}
 TOOLS = {"messages": [], "tools": [{"name": "t"}]}
@@ -31,6 +31,24 @@ TOOLS = {"messages": [], "tools": [{"name": "t"}]}
 )
 def test_a_client_is_asked_only_what_he_declared(method: str, params: Any, declared: Any, missing: Any) -> None:
     assert lacking(method, params, declared) == missing
+
+
+@pytest.mark.parametrize(
+    ("asked", "missing"),
+    [
+        ({"a": {"method": "roots/list"}, "b": {"method": "elicitation/create", "params": FORM}}, {"roots": {}}),
+        ({"b": {"method": "elicitation/create", "params": FORM}}, {}),
+        ({"b": {"method": "elicitation/create", "params": 5}}, {}),
+        ({"a": {"method": "no/question"}, "b": 5}, {}),
+        ("nothing", {}),
+        (None, {}),
+    ],
+)
+def test_of_a_task_no_question_is_shown_that_its_client_did_not_declare(asked: Any, missing: Any) -> None:
+    state = {"status": "input_required", "inputRequests": asked}
+    declared: dict[str, Any] = {"elicitation": {}}
+    assert lacking_among(state, declared) == missing
+    assert unasked(state, declared) == ({"status": "input_required"} if missing else state)
 
 
 def test_what_is_missing_is_said_in_one_word() -> None:

@@ -34,6 +34,9 @@ def test_a_request_about_a_task_has_to_be_whole(tmp_path: Path) -> None:
             assert code("tasks/get", wrong) == types.INVALID_PARAMS
         assert code("tasks/update", {"taskId": "x"}) == types.INVALID_PARAMS
         assert code("tasks/update", {"taskId": "x", "inputResponses": []}) == types.INVALID_PARAMS
+        odd = {"taskId": "x", "inputResponses": {"q": {}, "r": 5}}
+        refused = answer_of(wire.post(request("tasks/update", {**odd, **CAPABLE}, "modern")))["error"]
+        assert (refused["code"], "`r`" in refused["message"]) == (types.INVALID_PARAMS, True)
         assert code("tasks/get", {"taskId": "x"}, mcp_name=None) == types.HEADER_MISMATCH
         assert code("tasks/get", {"taskId": "x"}, mcp_name="y") == types.HEADER_MISMATCH
         assert code("tasks/get", {"taskId": "x"}, mcp_name="=?base64?eA==?=") == types.INVALID_PARAMS

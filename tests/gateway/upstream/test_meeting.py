@@ -1,13 +1,18 @@
 """A server is met in the era that is remembered of it, and anew where that is not true any more."""
 
 import asyncio
+import json
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.upstream import Eras, ServerSpec, Stdio, Upstreams
+from gateway.call import Answered, Refused
+from gateway.upstream import Eras, Http, ServerSpec, Stdio, Upstreams
 from gateway.upstream.eras import fingerprint
 
 ONE_ERA = """
@@ -71,3 +76,127 @@ def test_a_prescribed_era_is_neither_looked_up_nor_remembered() -> None:
 
     asyncio.run(asyncio.wait_for(connect(), 60))
     assert eras.of(mark) == "legacy"
+
+
+INFO: dict[str, Any] = {"capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}}
+COMMON = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+RESULTS: dict[str, dict[str, Any]] = {
+    "initialize": {"protocolVersion": "2025-11-25", **INFO},
+    "server/discover": {"supportedVersions": ["2026-07-28"], **INFO, **COMMON},
+    "tools/list": {"tools": [{"name": "act", "inputSchema": {"type": "object"}}], **COMMON, "ttlMs": 1},
+    "tools/call": {"content": [], **COMMON},
+}
+
+
+class Turning(ThreadingHTTPServer):
+    """Speaks one era, whichever it is just now. `no` is how it refuses what it does not know, an HTTP status and the
+    code of a JSON-RPC error, if it sends one; with `refuses` each call as well. `asked` counts `server/discover`.
+    """
+
+    daemon_threads = True
+    era = "modern"
+    no: tuple[int, int | None] = (404, -32601)
+    refuses = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.asked = threading.Semaphore(0)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/mcp"
+
+    def knows(self, method: str, version: str | None) -> bool:
+        if method == "tools/call" and self.refuses:
+            return False
+        if self.era == "modern":
+            return method != "initialize" and version == "2026-07-28"
+        return method != "server/discover" and version != "2026-07-28"
+
+
+class _Answers(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Turning
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Says nothing: stderr belongs to the test."""
+
+    def do_GET(self) -> None:
+        self._say(405, None)
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        method = request.get("method", "")
+        if "id" not in request:
+            self._say(202, None)
+        elif self.server.knows(method, self.headers.get("mcp-protocol-version")):
+            self._say(200, {"id": request["id"], "result": RESULTS[method]})
+        else:
+            status, code = self.server.no
+            self._say(status, code and {"id": request["id"], "error": {"code": code, "message": "no"}})
+        if method == "server/discover":
+            self.server.asked.release()
+
+    def _say(self, status: int, message: Any) -> None:
+        data = json.dumps({"jsonrpc": "2.0", **message}).encode() if message else b""
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@pytest.fixture
+def turning() -> Iterator[Turning]:
+    with Turning() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("no", [(404, -32001), (404, -32601), (400, -32000), (400, -32600), (400, None), (200, -32022)])
+def test_a_server_that_goes_back_to_the_older_era_is_met_anew(
+    turning: Turning, call: Any, until: Any, no: tuple[int, int | None]
+) -> None:
+    turning.no = no
+
+    async def scenario() -> None:
+        async with Upstreams({"s": ServerSpec("s", Http(turning.url))}, Eras()) as up:
+            assert up.status()[0].era == "modern"
+            assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}), Answered)
+            turning.era = "legacy"
+            assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}), Refused)  # what it said of it
+            await until(up, lambda: (up.status()[0].state, up.status()[0].era) == ("ready", "legacy"))
+            assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}), Answered)
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_server_that_only_refuses_a_call_keeps_its_connection(turning: Turning, call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"s": ServerSpec("s", Http(turning.url))}, Eras()) as up:
+            await asyncio.to_thread(turning.asked.acquire)
+            turning.refuses = True
+            for _ in range(5):
+                assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}), Refused)
+            await asyncio.to_thread(turning.asked.acquire)  # it is asked whether it is still of its era
+            turning.refuses = False
+            assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}), Answered)
+            assert [(one.state, one.era, one.restarts) for one in up.status()] == [("ready", "modern", 0)]
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+def test_a_server_that_goes_back_is_noticed_by_its_list_as_well(turning: Turning, until: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"s": ServerSpec("s", Http(turning.url))}, Eras()) as up:
+            turning.era = "legacy"
+            while up.status()[0].era == "modern" and up.catalogue.missing == {}:
+                await up.freshen("tools/list", lambda _server: True)
+                await asyncio.sleep(0.001)  # after which the server's word on its list is over
+            await until(up, lambda: (up.status()[0].state, up.status()[0].era) == ("ready", "legacy"))
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
