@@ -162,7 +162,7 @@ def test_a_server_at_an_address_that_hangs_is_missing_and_comes_back(
             assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}), Answered)
             gone = asyncio.create_task(until(up, lambda: up.catalogue.missing == {"s": SILENT}))
             server.send_signal(signal.SIGSTOP)
-            os.waitpid(server.pid, os.WUNTRACED)  # until it has stopped
+            await asyncio.to_thread(os.waitpid, server.pid, os.WUNTRACED)  # until it has stopped
             await given_up(up, call("s/act"))
             await gone
             server.send_signal(signal.SIGCONT)
@@ -184,7 +184,7 @@ def test_a_server_that_hangs_on_a_clients_own_connection_is_missing_for_all(mirr
             assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}, caller=asker), Answered)
             gone = asyncio.create_task(until(up, lambda: up.catalogue.missing == {"s": SILENT}))
             server.send_signal(signal.SIGSTOP)
-            os.waitpid(server.pid, os.WUNTRACED)  # until it has stopped
+            await asyncio.to_thread(os.waitpid, server.pid, os.WUNTRACED)  # until it has stopped
             await up.forward(call("s/act"), timeout=0.2, meta={}, caller=asker)
             await gone
 
