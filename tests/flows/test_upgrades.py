@@ -20,7 +20,7 @@ from gateway.store.database import DatabaseStore
 from gateway.store.migrations import SCHEMA_VERSION
 from tests.fixtures.stores import Place, store_at
 
-UNRELEASED = 2  # versions since the newest of these stores, which only this version of Toolgate has had
+UNRELEASED = 1  # versions since the newest of these stores, which only this version of Toolgate has had
 UPGRADES = Path(__file__).parents[1] / "fixtures" / "upgrades"
 WRITTEN = sorted(UPGRADES.glob("v*.sql.gz"))
 IN_POSTGRES = sorted(UPGRADES.glob("pg*.sql.gz"))
