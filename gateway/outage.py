@@ -19,7 +19,7 @@ _LOG_IN = re.compile(
 _OURS = re.compile(
     r"it did not answer within [\d.e+]+ s|it does not answer|it is still connecting|it went away again"
     r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
-    r"|it wrote a line longer than `max_answer` lets it"
+    r"|it wrote a line longer than `max_answer` lets it|the answer is larger than \d+ bytes"
     r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"
     r"|it is this gateway, or has it among its servers"
     r"|it does not speak the older era|\d+ connections to it are in use|it acts for its users, and nobody is asking"

@@ -92,8 +92,7 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     talk = Talk(opening.name, link.doubt, opening.updated, may_ask=bool(opening.capabilities))
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
-    ended = partial(link.lose, "" if pipes else "the server closed the connection")
-    incoming = Incoming(streams[0], exchange, ended, _Listener(opening.name, talk, outgoing, exchange))
+    incoming = Incoming(streams[0], exchange, partial(_ended, link, pipes), _Listener(opening.name, talk, outgoing, exchange))
     dispatcher = JSONRPCDispatcher(incoming, outgoing)
     session = ClientSession(dispatcher=dispatcher, client_info=CLIENT)
     await stack.enter_async_context(session)
@@ -114,6 +113,14 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
         link.early = not await set_within(link.listening, LISTENING)
     await stack.enter_async_context(background(watch_over(connection, opening.call_timeout)))
     return connection
+
+
+def _ended(link: Link, pipes: Pipes | None) -> None:
+    """There is no more to be heard."""
+    if pipes is not None and pipes.read.fault:
+        link.end(pipes.read.fault)
+    else:
+        link.lose("" if pipes else "the server closed the connection")
 
 
 def _give_lanes(stack: AsyncExitStack, connection: Connection, http: Http, opened: Callable[[], Pool]) -> None:
@@ -149,7 +156,7 @@ async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
     client = _http_client(transport.headers, opening, safe)
     await stack.enter_async_context(client)
     if transport.sse:
-        older = http_sse(transport.url, client, ceiling=opening.ceiling, broken=link.lose)
+        older = http_sse(transport.url, client, ceiling=opening.ceiling, broken=link.end)
         return _Opened(await stack.enter_async_context(older))
     streams = streamable(transport.url, client, ceiling=opening.ceiling)
     return _Opened(await stack.enter_async_context(streams), http=safe)

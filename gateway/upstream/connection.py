@@ -67,11 +67,13 @@ async def _as_said(reason: str) -> str:
 class Link:
     """What a connection and its owner tell each other. `wake` is set with either news.
 
-    `lost` is the reason, or empty when only `explain` may know it: a child process has last words.
+    `lost` is the reason, or empty when only `explain` may know it: a child process has last words. `fault` is what was
+    found on this side, in our own words, so that whoever has a call under way may be told.
     """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     lost: str | None = None
+    fault: str = ""
     gone: asyncio.Event = field(default_factory=asyncio.Event)  # it is lost
     stale: set[str] = field(default_factory=set)  # the kinds of lists that may not be true any more
     named: set[str] = field(default_factory=set)  # ... of which the server itself has said so
@@ -89,9 +91,14 @@ class Link:
         self.gone.set()
         self.wake.set()
 
+    def end(self, fault: str) -> None:
+        """It is ended on this side, for this reason."""
+        self.fault = self.fault or fault
+        self.lose(fault)
+
     def renew(self) -> None:
         """As if nothing had been heard: what was connected is closed, and something else will be."""
-        self.lost, self.early, self.explain = None, False, _as_said
+        self.lost, self.fault, self.early, self.explain = None, "", False, _as_said
         for event in (self.wake, self.gone, self.listening, self.unlike):
             event.clear()
         self.heard()
@@ -240,7 +247,7 @@ class Connection:
             return self._ran_out(request_id, timeout)
         except MCPError as error:
             started, more = request_id in self.exchange.started, self.exchange.more.get(request_id)
-            return outcomes.of_error(error, started=started, more=more)
+            return outcomes.of_error(error, started=started, more=more, fault=self.link.fault)
         finally:
             self._over(wanted.subject, caller, request_id)
 

@@ -85,9 +85,9 @@ def _own_words(error: MCPError) -> str | None:
     return next(known, None)
 
 
-def of_error(error: MCPError, *, started: bool, more: JsonObject | None = None) -> Outcome:
+def of_error(error: MCPError, *, started: bool, more: JsonObject | None = None, fault: str = "") -> Outcome:
     """The outcome of a call that ended in this error. `started` says whether the request was given to the wire, `more`
-    what the server said in its error beside what the exception holds.
+    what the server said in its error beside what the exception holds, `fault` why the connection ended, if it did.
     """
     match fate_of(error):
         case None:
@@ -95,9 +95,14 @@ def of_error(error: MCPError, *, started: bool, more: JsonObject | None = None) 
         case "refused":
             return Refused(error.code, error.message)
         case "in_doubt" if started:
-            return InDoubt(_own_words(error) or error.message)
+            return InDoubt(_told(error, fault))
         case _:
-            return Unsent(_own_words(error) or error.message)
+            return Unsent(_told(error, fault))
+
+
+def _told(error: MCPError, fault: str) -> str:
+    words = _own_words(error) or error.message
+    return f"{words}: {fault}" if fault and error.code == types.CONNECTION_CLOSED else words
 
 
 def of_status(status: int) -> types.ErrorData:

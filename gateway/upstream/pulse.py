@@ -23,7 +23,7 @@ async def watch_over(connection: Connection, longest: float) -> None:
     while True:
         await link.unheard.wait()
         if not await answers(connection, max(ANSWER, longest - link.silent)):
-            link.lose(SILENT)
+            link.end(SILENT)
             return
         link.heard()
 

@@ -81,7 +81,7 @@ def test_what_is_under_way_at_a_server_that_hangs_is_in_doubt_at_once(
             assert await asyncio.to_thread(fifo.read_text, encoding="utf-8") == "frozen"
             up._servers["freezes"].suspect()  # noqa: SLF001 - as a call would that had all of its time
             outcome = await begun
-            assert outcome == InDoubt("server `freezes`: the connection ended before the answer came")
+            assert outcome == InDoubt(f"server `freezes`: the connection ended before the answer came: {SILENT}")
 
     asyncio.run(asyncio.wait_for(scenario(), 120))
 

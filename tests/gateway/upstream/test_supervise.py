@@ -122,6 +122,7 @@ def test_no_answer_is_larger_than_its_server_allows(
             for size, kind in ((5_000, Answered), (20_000, InDoubt)):
                 outcome = await up.forward(call("huge-result/act", {"size": size}), timeout=60, meta={})
                 assert isinstance(outcome, kind)
+        assert outcome.why.endswith("the answer came: it wrote a line longer than `max_answer` lets it")
 
     asyncio.run(scenario())
     assert any("longer than `max_answer`" in message for message in caplog.messages)
