@@ -92,7 +92,9 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     talk = Talk(opening.name, link.doubt, opening.updated, may_ask=bool(opening.capabilities))
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
-    incoming = Incoming(streams[0], exchange, partial(_ended, link, pipes), _Listener(opening.name, talk, outgoing, exchange))
+    incoming = Incoming(
+        streams[0], exchange, partial(_ended, link, pipes), _Listener(opening.name, talk, outgoing, exchange)
+    )
     dispatcher = JSONRPCDispatcher(incoming, outgoing)
     session = ClientSession(dispatcher=dispatcher, client_info=CLIENT)
     await stack.enter_async_context(session)

@@ -19,12 +19,13 @@ from gateway.upstream.outcomes import of_status, transport_error
 from gateway.upstream.redirects import MOST_HOPS, elsewhere, followed, is_redirect
 from gateway.upstream.statuses import answered
 
-__all__ = ["LIMITS", "SafeTransport"]
+__all__ = ["CUT", "LIMITS", "SafeTransport"]
 
 ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a JSON-RPC error
 LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
 NOTIFICATION_PATIENCE = 5.0  # seconds
 STREAM_PATIENCE = 1.0  # seconds for the stream of a session to open: some servers say nothing before there is news
+CUT = "toolgate.cut"  # an extension of a response whose body ended at the ceiling
 _SESSION = "mcp-session-id"
 
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -80,7 +81,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         if request.method == "POST" and response.status_code >= 400:
             return await self._explained(request, response)
         streamed = response.headers.get("content-type", "").startswith("text/event-stream")
-        response.stream = _SafeStream(_stream(response), None if streamed else self._ceiling)
+        response.stream = _SafeStream(response, None if streamed else self._ceiling)
         return response
 
     async def _followed(self, request: httpx2.Request) -> httpx2.Response:
@@ -181,8 +182,8 @@ class _SafeStream(httpx2.AsyncByteStream):
     Without a ceiling it is a stream of events, which is read at the pace at which they can be heard.
     """
 
-    def __init__(self, inner: httpx2.AsyncByteStream, ceiling: int | None) -> None:
-        self._inner = inner
+    def __init__(self, response: httpx2.Response, ceiling: int | None) -> None:
+        self._inner, self._extensions = _stream(response), response.extensions
         self._left = ceiling
         self._meter = Meter(STREAM)
 
@@ -192,6 +193,7 @@ class _SafeStream(httpx2.AsyncByteStream):
                 if self._left is not None:
                     self._left -= len(piece)
                     if self._left < 0:
+                        self._extensions[CUT] = True
                         return
                 elif late := self._meter.late(_events(piece), asyncio.get_running_loop().time()):
                     await asyncio.sleep(late)

@@ -5,6 +5,7 @@ Sessions, streams that go on where they broke off, and what a server says before
 open a client is written out here, because it leaves no room for another transport than its own.
 """
 
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,8 +20,11 @@ from mcp.shared.message import ServerMessageMetadata, SessionMessage
 
 from gateway.upstream import wire
 from gateway.upstream.outcomes import transport_error
+from gateway.upstream.safe_transport import CUT
 
 __all__ = ["streamable"]
+
+_ABOVE_THE_CEILING = "SSE stream failed"  # the SDK's words for an event that is larger than it may be
 
 
 @asynccontextmanager
@@ -49,7 +53,8 @@ class _Transport(StreamableHTTPTransport):
     async def _handle_json_response(
         self, response: httpx2.Response, read_stream_writer: Any, *, request_id: types.RequestId
     ) -> None:
-        found = _message(await _body(response), request_id)
+        body = await _body(response)
+        found = self._too_large(request_id) if response.extensions.get(CUT) else _message(body, request_id)
         if found is None:
             await super()._handle_json_response(response, read_stream_writer, request_id=request_id)
         else:
@@ -74,6 +79,24 @@ class _Transport(StreamableHTTPTransport):
         if sse.id and resumption_callback is not None:
             await resumption_callback(sse.id)
         return answers
+
+    async def _resolve_abandoned_request(
+        self,
+        read_stream_writer: Any,
+        request_id: types.RequestId,
+        message: str,
+        *,
+        code: int = types.CONNECTION_CLOSED,
+    ) -> None:
+        if not message.startswith(_ABOVE_THE_CEILING):
+            await super()._resolve_abandoned_request(read_stream_writer, request_id, message, code=code)
+            return
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):  # nobody waits any more
+            await read_stream_writer.send(SessionMessage(self._too_large(request_id)))
+
+    def _too_large(self, request_id: types.RequestId) -> types.JSONRPCError:
+        error = transport_error("in_doubt", wire.too_large(self.max_sse_event_size or 0))
+        return types.JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
 
 
 async def _body(response: httpx2.Response) -> bytes:

@@ -13,10 +13,14 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 
 from gateway.upstream.outcomes import fate_of
+from gateway.upstream.safe_transport import SafeTransport
 from gateway.upstream.streamable import streamable
+from gateway.upstream.wire import too_large
 from gateway.verbatim import Verbatim
 from tests.fixtures import spelling_server as server
 from tests.fixtures.spelling_server import Spelling, handler
+
+CEILING = 1_000_000  # bytes
 
 
 class Odd(Spelling):
@@ -40,8 +44,8 @@ async def asked(spelling: Spelling, *requests: types.JSONRPCRequest) -> list[Any
     try:
         async with (
             asyncio.timeout(60),
-            httpx2.AsyncClient() as client,
-            streamable(url, client, ceiling=1_000_000) as (read, write),
+            httpx2.AsyncClient(transport=SafeTransport(lambda _: None, ceiling=CEILING)) as client,
+            streamable(url, client, ceiling=CEILING) as (read, write),
         ):
             for request in (ask("initialize"), *requests):
                 await write.send(SessionMessage(request))
@@ -127,4 +131,13 @@ def test_a_body_that_answers_nobody_is_no_answer() -> None:
     spelling = Odd("legacy", "s")
     spelling.odd = '{"jsonrpc":"2.0","method":"m"}'
     (error,) = asyncio.run(asked(spelling, ask("odd")))
+    assert fate_of(MCPError.from_error_data(error.error)) == "in_doubt"
+
+
+@STREAMED
+def test_what_is_above_the_ceiling_is_in_doubt_with_the_reason(params: dict[str, Any]) -> None:
+    spelling = Odd("legacy", "s")
+    spelling.odd = f'{{"jsonrpc":"2.0","id":"toolgate-odd","result":{{"a":"{"x" * CEILING}"}}}}'
+    error = asyncio.run(asked(spelling, ask("odd", **params)))[-1]
+    assert (error.id, error.error.message) == ("toolgate-odd", too_large(CEILING))
     assert fate_of(MCPError.from_error_data(error.error)) == "in_doubt"
