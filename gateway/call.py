@@ -5,7 +5,7 @@ Pure: no clock, no I/O.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ __all__ = [
     "InDoubt",
     "InputRequired",
     "JsonObject",
+    "Objection",
     "Outcome",
     "Refused",
     "Subject",
@@ -41,6 +42,7 @@ __all__ = [
     "outcome_to_json",
     "pin_of",
     "says",
+    "unopposed",
 ]
 
 Action = Literal["call", "read", "get", "complete"]  # what leaves the gateway; policies know more
@@ -294,6 +296,11 @@ class TaskCreated:
 
 
 Outcome = Answered | InputRequired | TaskCreated | Refused | Unsent | InDoubt
+Objection = Callable[[], Unsent | None]  # why something must not leave after all, asked in the last moment
+
+
+def unopposed() -> None:
+    """It may leave, whatever has happened meanwhile."""
 
 
 def nothing_done(outcome: Outcome) -> bool:

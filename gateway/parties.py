@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.call import Call, JsonObject, Outcome
+from gateway.call import Call, JsonObject, Objection, Outcome, unopposed
 from gateway.caller import NOBODY, Caller
 from gateway.catalogue import Catalogue
 from gateway.effects import Effects
@@ -19,7 +19,7 @@ class Upstream(Protocol):
     @property
     def catalogue(self) -> Catalogue: ...
 
-    def forward(
+    def forward(  # noqa: PLR0913 - each has its default but the first three
         self,
         call: Call,
         *,
@@ -27,10 +27,12 @@ class Upstream(Protocol):
         meta: JsonObject,
         caller: Caller = NOBODY,
         answers: JsonObject | None = None,
+        objection: Objection = unopposed,
     ) -> Awaitable[Outcome]:
         """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds.
 
-        `answers` are `inputResponses` and `requestState` of a further round.
+        `answers` are `inputResponses` and `requestState` of a further round. `objection` is asked in the last moment,
+        after all waiting: the call does not leave if there is one.
         """
         ...
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 from gateway.admission import FIRST, Admission, Attempt, Proposal, Work, recognised, restored
 from gateway.aside import fulfilled_aside
@@ -34,7 +35,6 @@ from gateway.call import (
     outcome_to_json,
     says,
 )
-from gateway.catalogue import Catalogue
 from gateway.deferring import NOT_REACHED, Deferring
 from gateway.duties import Duties
 from gateway.effects import ToolWord
@@ -270,7 +270,7 @@ class Pipeline:
         sent = Forwarding(self._timeout(admission), admission.attempt.number, facts.approval, facts.bill)
         begin = time.time_ns()
         try:
-            outcome = _changed(admission, self._upstream.catalogue) or await self._sent(admission, sent.timeout)
+            outcome = await self._sent(admission, sent.timeout)
             if admission.duties is not None:
                 outcome = await fulfilled_aside(outcome, admission.duties, call.action, admission.thing)
         except asyncio.CancelledError:
@@ -290,7 +290,10 @@ class Pipeline:
         meta = meta_of(call, proposal.meta)
         ear = None if thing is not None and thing.trusted else admission.work.ear
         caller = overheard(discreet(proposal.caller, admission.duties), ear, call)
-        return self._upstream.forward(call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers)
+        changed = partial(_changed, admission, self._upstream)
+        return self._upstream.forward(
+            call, timeout=timeout, meta=meta, caller=caller, answers=proposal.answers, objection=changed
+        )
 
     def _timeout(self, admission: Admission) -> float:
         """The shortest of what the admin, the policy and the run's budget leave."""
@@ -349,10 +352,12 @@ def _spent(admission: Admission, outcome: Outcome, millis: int) -> tuple[Spend, 
     return replace(most, errors=0), admission.bill.left(replace(most, millis=millis))
 
 
-def _changed(admission: Admission, catalogue: Catalogue) -> Unsent | None:
-    """A server may have announced another tool of this name while the admission was written."""
+def _changed(admission: Admission, upstream: Upstream) -> Unsent | None:
+    """A server may have announced another tool of this name while the admission was written, or while the call waited
+    for its connection.
+    """
     call = admission.call
-    thing = catalogue.find(call.action, call.path)
+    thing = upstream.catalogue.find(call.action, call.path)
     if thing is not None and pin(thing) == admission.pin:
         return None
     return Unsent(f"`{call.path}` has changed since this call was judged")

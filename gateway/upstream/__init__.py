@@ -5,6 +5,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     spec            what a server is configured to be; secrets expanded at connect time only
     upstreams       all of them: one catalogue, `forward`
     supervise       one of them: its owner task, back-off, waiting for a restart; `waiting`, and `reasons` in words
+    forwarding      one request to it, sent at most once
     given           what a supervisor is given with a call, and a private one by the public one
     private         connections of one client's own, where the server may ask him; and of one subject's own
     own_watching    what a subject is subscribed to, where the server acts for each user

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import field
 
-from gateway.call import JsonObject
+from gateway.call import JsonObject, Objection, unopposed
 from gateway.caller import NOBODY, Caller
 from gateway.upstream.listing import Listing
 from gateway.upstream.watching import Watched
@@ -14,12 +14,15 @@ __all__ = ["Errand", "Public"]
 
 @value(frozen=True, slots=True)
 class Errand:
-    """What goes along with a call. `timeout`, in seconds, includes the wait for a restart."""
+    """What goes along with a call. `timeout`, in seconds, includes the wait for a restart. If there is an `objection`
+    once there is a connection, nothing is sent.
+    """
 
     timeout: float
     meta: JsonObject = field(default_factory=dict)
     caller: Caller = NOBODY
     answers: JsonObject | None = None
+    objection: Objection = unopposed
 
 
 @value(frozen=True, slots=True)

@@ -7,33 +7,28 @@ last known tools, so that a crash of a second does not change what a model sees.
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack as Stack
 from dataclasses import replace
 
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, InDoubt, JsonObject, Outcome, Refused, Subject, TaskCreated, Tool, Unsent
+from gateway.call import JsonObject, Subject
 from gateway.catalogue import ServerInfo
-from gateway.names import split_path
-from gateway.task import follows
 from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.connect import Opening
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
-from gateway.upstream.given import Errand, Public
+from gateway.upstream.given import Public
 from gateway.upstream.listing import Listing
 from gateway.upstream.looking import listed, looked_at, looking_on
 from gateway.upstream.meeting import heed, lasting, meet
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
-from gateway.upstream.reasons import away, cause, reason, shown
+from gateway.upstream.reasons import cause, reason, shown
 from gateway.upstream.renewing import Renewal
 from gateway.upstream.spec import Era, ServerSpec, ServerStatus, State, Transport, carrier_of
-from gateway.upstream.statuses import explained
 from gateway.upstream.waiting import Backoff, Later, Pace, set_within, unless
-from gateway.upstream.wanted import Wanted, wanted
 from gateway.upstream.watching import Watched, background, unwish, wish, wish_again
 
 __all__ = ["Supervisor"]
@@ -83,7 +78,7 @@ class Supervisor:
         self._error = ""
         self._restarts = -1
         self._seconds: float | None = None
-        self._connection: Connection | None = None
+        self.connection: Connection | None = None  # as long as it is up
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -100,7 +95,7 @@ class Supervisor:
         return None if self._state == "ready" else self._error or "it is still connecting"
 
     def status(self) -> ServerStatus:
-        connection = self._connection
+        connection = self.connection
         info = connection.session.server_info if connection else None
         return ServerStatus(
             name=self.spec.name,
@@ -127,8 +122,8 @@ class Supervisor:
     def stop(self) -> None:
         """Ends the task, which closes the connection and stops the server."""
         self._stopping.set()
-        if self._connection:
-            self._connection.link.lose("it was stopped")
+        if self.connection:
+            self.connection.link.lose("it was stopped")
         elif self._task:
             self._task.cancel()  # it connects, or waits: both can be left at once
 
@@ -174,7 +169,7 @@ class Supervisor:
             link.lose(reason(error, self.spec))
             raise
         finally:
-            self._connection = None
+            self.connection = None
             self._ready.clear()
             if not self._stopping.is_set():
                 why = shown(await link.explain(link.lost or ""), transport)
@@ -194,7 +189,7 @@ class Supervisor:
         # Until `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
         info = connection.session.server_info
         self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
-        self._connection, self._state, self.was_ready = connection, "ready", True
+        self.connection, self._state, self.was_ready = connection, "ready", True
         self._ready.set()
         self.settled.set()
         self._changed()
@@ -253,35 +248,35 @@ class Supervisor:
 
     def relist(self) -> None:
         """Has what it offers asked for again, if it is there."""
-        if self._connection is not None:
-            self._connection.link.doubt()
+        if self.connection is not None:
+            self.connection.link.doubt()
 
     def suspect(self) -> None:
         """It is silent elsewhere: is it there?"""
-        if self._connection is not None:
-            self._connection.link.silence(self.spec.call_timeout)
+        if self.connection is not None:
+            self.connection.link.silence(self.spec.call_timeout)
 
     def adopt(self, listing: Listing) -> None:
         """What the server offers from now on."""
         before, self._listed = self._listed, self._listed.followed_by(listing)
         if self._listed != before or self._listed.said.hints != before.said.hints:
             self._changed()
-        if listing.unseen and self._connection is not None:
-            self._connection.link.wake.set()
+        if listing.unseen and self.connection is not None:
+            self.connection.link.wake.set()
 
     # ---- resources that somebody subscribed to
 
     async def subscribe(self, uri: str) -> None:
         """Raises MCPError or TimeoutError where the server says no."""
         self.watched.add(uri)
-        connection = await self._available(PATIENCE)
+        connection = await self.reached(PATIENCE)
         if connection is None:
             self.watched.rely(uri)  # it will be told when it is back
         else:
             await wish(connection, self.watched, uri, self.spec.connect_timeout)
 
     async def unsubscribe(self, uri: str) -> None:
-        if self.watched.remove(uri) and (connection := await self._available(PATIENCE)) is not None:
+        if self.watched.remove(uri) and (connection := await self.reached(PATIENCE)) is not None:
             await unwish(connection, self.watched, uri, self.spec.connect_timeout)
 
     async def _wish_again(self, connection: Connection, *, again: bool) -> None:
@@ -291,14 +286,14 @@ class Supervisor:
 
     async def also_tell(self, method: str, uri: str) -> None:
         """The same for a private connection, if it is there."""
-        if self._connection is not None:
+        if self.connection is not None:
             with contextlib.suppress(MCPError, TimeoutError):
-                await self._connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
+                await self.connection.ask(method, {"uri": uri}, self.spec.connect_timeout)
 
     async def roots_changed(self) -> None:
         """The client whose connection this is says so; nobody, if it is not there."""
-        if self._connection is not None and "roots" in self._capabilities:
-            await self._connection.roots_changed()
+        if self.connection is not None and "roots" in self._capabilities:
+            await self.connection.roots_changed()
 
     def _broken(self, why: str) -> None:
         """What broke on the way in or out, unless the end of the connection has been explained already."""
@@ -320,61 +315,16 @@ class Supervisor:
         """Somebody was refused because the server is down: it is tried again soon."""
         self._pace.want()
 
-    # ---- calls
-
-    async def forward(self, call: Call, errand: Errand) -> Outcome:
-        """One call, sent at most once."""
-        timeout = min(errand.timeout, self.spec.call_timeout)
-        connection, tool = self._connection, self._tool(call)
-        if connection is None:
-            began, judged = time.monotonic(), tool and tool.pin
-            connection, tool = await self._available(min(PATIENCE, timeout)), self._tool(call)
-            if connection is None:
-                return Unsent(f"server `{self.spec.name}` is down: {away(self.missing, call.subject.user)}")
-            if judged != (tool and tool.pin):
-                return Unsent(f"`{call.path}` changed while the call waited for its server: ask again")
-            timeout -= time.monotonic() - began
-        if tool is None and call.action == "call":
-            return Unsent(f"server `{self.spec.name}` has no tool `{split_path(call.path)[1]}`")
-        try:
-            outcome = await self._sent(connection, tool, call, errand, timeout)
-        except Exception:
-            # A defect of ours after the point of no return: what happened is unknown, and the run must learn that.
-            log.exception("forwarding to server %s failed", self.spec.name)
-            return InDoubt("the gateway failed while it forwarded the call")
-        if isinstance(outcome, TaskCreated) and not (call.action == "call" and follows(errand.caller)):
-            return InDoubt("it made a task of the call, which nobody here can follow")
-        if isinstance(outcome, Refused):
-            heed(connection.link, outcome)
-        return explained(self.spec.name, outcome)
-
-    def _tool(self, call: Call) -> Tool | None:
-        return self.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
-
-    @staticmethod
-    def _sent(by: Connection, tool: Tool | None, call: Call, errand: Errand, timeout: float) -> Awaitable[Outcome]:
-        mirrored = by.mirrored(tool, call.arguments) if tool else {}
-        asked = by.as_taken(wanted(call, errand.answers), tool, timeout)
-        return by.forward(asked, mirrored, errand.meta, timeout, errand.caller)
-
-    async def follow(self, asked: Wanted, errand: Errand) -> Outcome:
-        """A request about a task, sent at most once."""
-        timeout = min(errand.timeout, self.spec.call_timeout)
-        deadline = asyncio.get_running_loop().time() + timeout
-        connection = await self._available(min(PATIENCE, timeout))
-        if connection is None:
-            return Unsent(f"server `{self.spec.name}` is down: {away(self.missing)}")
-        left = max(0.1, deadline - asyncio.get_running_loop().time())
-        return explained(self.spec.name, await connection.forward(asked, {}, errand.meta, left, errand.caller))
+    # ---- for whoever has something to send
 
     @property
     def available(self) -> bool:
-        return self._connection is not None
+        return self.connection is not None
 
     @property
     def at_rest(self) -> bool:
         """Whether it is at no request, as far as is known, which nobody waits for any more."""
-        return self._connection is None or self._connection.talk.at_rest
+        return self.connection is None or self.connection.talk.at_rest
 
     @property
     def era(self) -> Era:
@@ -390,8 +340,9 @@ class Supervisor:
         """Whether its connection speaks for somebody else."""
         return self.carrier is not None and self.carrier.foreign(subject)
 
-    async def _available(self, patience: float) -> Connection | None:
-        if self._connection is None:
+    async def reached(self, patience: float) -> Connection | None:
+        """The connection, after so many seconds of waiting at the most, if there is one then."""
+        if self.connection is None:
             with self._pace.wanting():
                 await set_within(self._ready, patience)
-        return self._connection
+        return self.connection

@@ -13,13 +13,14 @@ from typing import Protocol, Self
 
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Call, JsonObject, Outcome, Subject, Unsent
+from gateway.call import Call, JsonObject, Objection, Outcome, Subject, Unsent, unopposed
 from gateway.caller import NOBODY, Caller, asks
 from gateway.catalogue import Catalogue
 from gateway.errors import UpstreamUnavailable
 from gateway.offer import UNHINTED
 from gateway.task import Task
 from gateway.upstream.eras import Eras
+from gateway.upstream.forwarding import follow, forward
 from gateway.upstream.given import Errand, Public
 from gateway.upstream.own_watching import OwnWatching
 from gateway.upstream.private import Private
@@ -126,7 +127,7 @@ class Upstreams:
         """What is known now. A new value takes its place with every change; this one stays as it is."""
         return self._judge.judged(self._catalogue) if self._judge is not None else self._catalogue
 
-    def forward(
+    def forward(  # noqa: PLR0913 - each has its default but the first three
         self,
         call: Call,
         *,
@@ -134,18 +135,20 @@ class Upstreams:
         meta: JsonObject,
         caller: Caller = NOBODY,
         answers: JsonObject | None = None,
+        objection: Objection = unopposed,
     ) -> Awaitable[Outcome]:
-        """Sends an admitted call to its server, once, within `timeout` seconds. `meta` goes into `params._meta`.
+        """Sends an admitted call to its server, once, within `timeout` seconds. `meta` goes into `params._meta`. An
+        `objection` in the last moment is its outcome.
 
         What is sent as arguments is `call.arguments.text`. Failures of servers and networks are outcomes, not
         exceptions: Unsent when nothing left, InDoubt when it did and no answer came.
         """
-        server, errand = self._servers.get(call.server), Errand(timeout, meta, caller, answers)
+        server, errand = self._servers.get(call.server), Errand(timeout, meta, caller, answers, objection)
         if server is None:
             return self._nowhere(call)
         asked = asks(caller.capabilities) and not (caller.modern and server.era == "modern")
         apart = server.era == "legacy" and server.foreign(call.subject)  # a session of that era is one user's
-        return self._by_own(server, call, errand, apart=apart) if asked or apart else server.forward(call, errand)
+        return self._by_own(server, call, errand, apart=apart) if asked or apart else forward(server, call, errand)
 
     @staticmethod
     async def _nowhere(call: Call) -> Outcome:
@@ -155,10 +158,10 @@ class Upstreams:
         """By a connection of this client's own, if it has one."""
         async with self._private[call.server].lent(errand.caller, call.subject) as own:
             if isinstance(own, Supervisor):
-                return await own.forward(call, errand)
+                return await forward(own, call, errand)
             if apart:
                 return Unsent(f"server `{call.server}`: {own}")
-            return await server.forward(call, errand)
+            return await forward(server, call, errand)
 
     def wake(self, server: str) -> None:
         """A call was refused because this server is down: it is tried again within a second or so, not each time."""
@@ -183,7 +186,7 @@ class Upstreams:
         server = self._servers.get(name)
         if server is None:
             return Unsent(f"there is no server `{name}`")
-        return await server.follow(about_task(method, task, answers), Errand(FOLLOW_SECONDS, meta, caller))
+        return await follow(server, about_task(method, task, answers), Errand(FOLLOW_SECONDS, meta, caller))
 
     def forget(self, key: str) -> None:
         """A client is gone (`Caller.key`): connections of its own are closed."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, Call, InDoubt, InputRequired, JsonObject, Subject
+from gateway.call import Answered, Call, InDoubt, InputRequired, JsonObject, Subject, Unsent
 from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
 from gateway.upstream import private as under_test
+from gateway.upstream.forwarding import forward
 from gateway.upstream.given import Errand
 
 ROOT = Path(__file__).parents[3]
@@ -65,6 +66,22 @@ def test_each_client_is_asked_what_his_own_call_made_the_server_ask(call: Any) -
             for client, outcome in zip(clients, outcomes, strict=True):
                 assert answer_of(outcome) == {"roots": [{"uri": f"file:///{client.name}"}]}
         assert {tuple(client.asked) for client in clients} == {("roots/list",) * 3}
+
+    asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
+
+
+def test_whether_a_call_may_still_leave_is_asked_once_the_connection_of_its_client_is_there(call: Any) -> None:
+    async def scenario() -> None:
+        client, waited = Client("c"), Unsent("it has changed since")
+        async with Upstreams({"e": everything("legacy")}) as up:
+
+            def objection() -> Unsent | None:
+                assert [own.server.available for own in up._private["e"]._open] == [True]  # noqa: SLF001
+                return waited
+
+            asked = up.forward(call("e/ask_roots"), timeout=PATIENCE, meta={}, caller=client, objection=objection)
+            assert await asked is waited
+            assert client.asked == []
 
     asyncio.run(asyncio.wait_for(scenario(), 2 * PATIENCE))
 
@@ -295,7 +312,7 @@ def test_a_connection_whose_server_has_answered_late_is_used_again(late: ServerS
             await given_up(up, act(ANN, "hold"), client)
             server = up._private["e"]._open[0].server  # noqa: SLF001
             before = server.at_rest
-            await server.forward(act(ANN, "release"), Errand(PATIENCE))
+            await forward(server, act(ANN, "release"), Errand(PATIENCE))
             assert (before, server.at_rest) == (False, True)
             words(await up.forward(act(ANN, "ask"), timeout=PATIENCE, meta={}, caller=client))
             assert len(pids(up)) == 1

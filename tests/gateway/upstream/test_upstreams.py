@@ -212,8 +212,14 @@ def test_a_tool_that_changed_while_the_call_waited_is_not_called(hostile: Any, u
     async def scenario() -> None:
         async with upstreams(hostile("rug-pull")) as up:
             assert isinstance(await up.forward(call("rug-pull/act"), timeout=30, meta={}), InDoubt)
-            outcome = await up.forward(call("rug-pull/act"), timeout=30, meta={})
-            assert outcome == Unsent("`rug-pull/act` changed while the call waited for its server: ask again")
+            judged = up.catalogue.tools["rug-pull/act"].pin
+
+            def changed() -> Unsent | None:
+                same = up.catalogue.tools["rug-pull/act"].pin == judged
+                return None if same else Unsent("it has changed")
+
+            outcome = await up.forward(call("rug-pull/act"), timeout=30, meta={}, objection=changed)
+            assert outcome == Unsent("it has changed")
 
     asyncio.run(scenario())
 
