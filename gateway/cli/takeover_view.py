@@ -82,12 +82,12 @@ class Report:
             return
         if secrets := secrets_in(one):
             where = self.near(self.home.servers_file)
-            self._tell(f"{visible(one.name)}: {', '.join(map(visible, secrets))} stays literal, in {where} (mode 0600)")
+            self._tell(f"{visible(one.here)}: {', '.join(map(visible, secrets))} stays literal, in {where} (mode 0600)")
         for key, what in (("enabledTools", "no other tools than these are there"), ("disabledTools", "switched off")):
             if key in one.entry:
-                self._tell(f"{visible(one.name)}: {what}, as before: {', '.join(map(visible, one.entry[key])) or '-'}")
+                self._tell(f"{visible(one.here)}: {what}, as before: {', '.join(map(visible, one.entry[key])) or '-'}")
         if one.dropped:
-            self._tell(f"{visible(one.name)}: {', '.join(map(visible, one.dropped))} has no effect in Toolgate")
+            self._tell(f"{visible(one.here)}: {', '.join(map(visible, one.dropped))} has no effect in Toolgate")
 
     def read_elsewhere(self) -> None:
         """The project's `.mcp.json` is Toolgate's, and not only Toolgate's."""
@@ -218,7 +218,8 @@ def _answer(answer: Answer, *, judged: bool) -> tuple[str, str]:
     if not answer.ready:
         return "stays", status.error or "it does not answer"
     policy = f", {answer.usable} of them open to you" if judged else ""
-    return "answers", f"{status.tools} tools{policy}, {status.era} era, {status.connect_seconds or 0:.2f} s"
+    tools = "1 tool" if status.tools == 1 else f"{status.tools} tools"
+    return "answers", f"{tools}{policy}, {status.era} era, {status.connect_seconds or 0:.2f} s"
 
 
 def _answer_row(answer: Answer, *, judged: bool) -> dict[str, Any]:

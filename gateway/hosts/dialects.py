@@ -127,13 +127,19 @@ def _address(host: Host, value: Mapping[str, Any], workspace: Path | None) -> Ma
         raise Foreign("it has neither a `command` nor an address")
     say = _sayer(host, workspace)
     kind = value.get("type")
-    sse = kind == "sse" or (kind is None and host.name == "gemini" and key == "url")
+    url = say(_text(value[key], key))
+    sse = kind == "sse" or (kind is None and (key == "url" if host.name == "gemini" else _old(url)))
     if kind is not None and kind not in _HTTP_TYPES:
         raise Foreign("its `type` goes with no address")
     headers = {name: say(text) for name, text in _texts(value.get("headers"), "headers").items()}
     headers |= _codex_headers(value)
-    entry: dict[str, Any] = {"url": say(_text(value[key], key))}
+    entry: dict[str, Any] = {"url": url}
     return entry | ({"headers": headers} if headers else {}) | ({"type": "sse"} if sse else {})
+
+
+def _old(url: str) -> bool:
+    """Whether it is the old HTTP+SSE, by its path: clients whose entries need no `type` find that out by themselves."""
+    return url.partition("?")[0].rstrip("/").endswith("/sse")
 
 
 def _switched(value: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:

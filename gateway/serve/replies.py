@@ -77,7 +77,8 @@ def answer(result: CallResult) -> JsonObject | ServerError:
     """The same for a resource, a prompt or a completion. What is hidden is told by `not_found`."""
     match result:
         case Denied():
-            code = NOT_SENT if result.gate == "reachable" else DENIED
+            # MCP, Prompts: an argument that is missing or wrong is -32602, as the server itself would have said.
+            code = {"reachable": NOT_SENT, "valid": types.INVALID_PARAMS}.get(result.gate, DENIED)
             data = {"verdict": "deny", "gate": result.gate, "rule": result.rule, **soon(result)}
             return ServerError(code, denied_text(result), data)
         case Held():

@@ -8,6 +8,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     forwarding      one request to it, sent at most once
     given           what a supervisor is given with a call, and a private one by the public one
     private         connections of one client's own, where the server may ask him; and of one subject's own
+    gathered        what a server lists to clients that declare more, beside what it lists to all
     own_watching    what a subject is subscribed to, where the server acts for each user
     eras            which era a server speaks, remembered across starts
     connect         transport, handshake in the right era, news of changed lists

@@ -121,9 +121,9 @@ class Link:
         self.named.update(kinds)
         self.wake.set()
 
-    def taken(self, *, named: bool) -> frozenset[str]:
-        """The kinds of lists that are in doubt, for whoever asks for them now; `named`: those that the server named."""
-        kinds = frozenset(self.named if named else self.stale)
+    def taken(self) -> frozenset[str]:
+        """The kinds of lists that the server has named, for whoever asks for those in doubt now."""
+        kinds = frozenset(self.named)
         self.stale.clear()
         self.named.clear()
         return kinds

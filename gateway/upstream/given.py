@@ -28,7 +28,8 @@ class Errand:
 @value(frozen=True, slots=True)
 class Public:
     """What a private connection has from the public one to the same server, and what it tells in return: `adopt` what
-    its own process lists now, and `stirred`, the kinds of lists that it says have changed.
+    its own process lists now to a client that declares so much, and `stirred`, the kinds of lists that it says have
+    changed. `told` says whether anything was listed to one that declares this.
 
     `relist` has the public one ask anew. It takes the place of `adopt` where the server acts for each user: what it
     lists for one says nothing about the others. `suspect` has the public one asked whether it is there.
@@ -36,7 +37,8 @@ class Public:
 
     listing: Callable[[], Listing]
     watched: Watched
-    adopt: Callable[[Listing], None]
+    adopt: Callable[[Listing, str], None]
+    told: Callable[[str], bool]
     stirred: Callable[[Collection[str]], None]
     relist: Callable[[], None]
     suspect: Callable[[], None] = lambda: None

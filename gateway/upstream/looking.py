@@ -56,9 +56,9 @@ async def _look_on(listing: Listing, transport: Transport, adopt: Callable[[List
     adopt(await looked_on(listing, transport))
 
 
-async def looked_at_all(listing: Listing) -> Listing:
+async def looked_at_all(listing: Listing, transport: Transport | None = None) -> Listing:
     """However long it takes."""
-    return await looked_on(replace(listing, tools={}, unseen=listing.tools))
+    return await looked_on(replace(listing, tools={}, unseen=listing.tools), transport)
 
 
 def _told(listing: Listing, found: Usable, transport: Transport | None) -> Listing:

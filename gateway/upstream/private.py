@@ -10,19 +10,19 @@ again; not while its server may still be at a request that was given up, whose q
 A session of the older era belongs to whoever opened it. So where a server takes each user's own token, each subject has
 connections of his own, opened with his token and used for nobody else; what he has subscribed to is nobody else's.
 
-What a server offers is one thing, whatever the connection (MCP, Tools: the list does not differ by connection): it is
-listed on the public one, and again wherever a process says that its lists have changed.
+What a server offers is listed on the public one, on the first of those whose clients declare the same, and again
+wherever a process says that its lists have changed; all of it together is what it offers (`gathered`).
 """
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.call import Subject
 from gateway.caller import Caller, asks
 from gateway.upstream.connection import relayed
+from gateway.upstream.gathered import declared
 from gateway.upstream.given import Public
 from gateway.upstream.pulse import SILENT
 from gateway.upstream.reaping import Reaper
@@ -103,6 +103,8 @@ class Private:
             self._given_back(own)
             raise
         if own.server.available or own.server.was_ready:
+            if not (self._apart() or self._public.told(declared(relayed(caller.capabilities)))):
+                own.server.relist()  # some servers have more for a client that can be asked more
             return own
         own.users -= 1
         if own.server.refused and not own.server.per_subject and own in self._open:
@@ -194,6 +196,5 @@ def _unheard(_uri: str) -> None:
 
 def _key(caller: Caller, subject: Subject | None) -> _Key:
     """Who may share one. Those who can't be asked share by subject alone."""
-    capabilities = json.dumps(relayed(caller.capabilities), sort_keys=True)
     who = (subject.tenant, subject.user) if subject else ("", "")
-    return (caller.key if asks(caller.capabilities) else "", capabilities, *who)
+    return (caller.key if asks(caller.capabilities) else "", declared(relayed(caller.capabilities)), *who)

@@ -19,9 +19,10 @@ from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.connect import Opening
 from gateway.upstream.connection import Connection, Link
 from gateway.upstream.eras import Eras, fingerprint
+from gateway.upstream.gathered import Gathered, declared
 from gateway.upstream.given import Public
 from gateway.upstream.listing import Listing
-from gateway.upstream.looking import listed, looked_at, looking_on
+from gateway.upstream.looking import listed, looked_at, looked_at_all, looking_on
 from gateway.upstream.meeting import heed, lasting, meet
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.reaping import Reaper
@@ -68,10 +69,10 @@ class Supervisor:
         self.was_ready = False
         self.refused = False  # the server said no to the handshake
         self.renewal = Renewal(self.relist)
+        self.lists = Gathered()
         self._reaper = reaper
         self._changed, self._updated, self._stirred = changed, updated, public.stirred if public else stirred
         self._capabilities, self._public = capabilities or {}, public
-        self._listed = Listing()
         self._eras = eras or Eras()
         self._era: Era = spec.era  # what was found out stays known: a silent server costs its probe once
         self._state: State = "connecting"
@@ -87,7 +88,7 @@ class Supervisor:
     @property
     def listing(self) -> Listing:
         """What it offers, as far as is known now."""
-        return self._listed if self._public is None else self._public.listing()
+        return self.lists.all if self._public is None else self._public.listing()
 
     @property
     def missing(self) -> str | None:
@@ -188,7 +189,8 @@ class Supervisor:
     def _up(self, connection: Connection, listing: Listing) -> None:
         # Until `_changed` nothing may wait: a call must not meet a tool that the catalogue does not have yet.
         info = connection.session.server_info
-        self._listed, self.info = listing, ServerInfo(info.name, info.version) if info else ServerInfo("", "")
+        self.lists.begin(listing)
+        self.info = ServerInfo(info.name, info.version) if info else ServerInfo("", "")
         self.connection, self._state, self.was_ready = connection, "ready", True
         self._ready.set()
         self.settled.set()
@@ -217,14 +219,14 @@ class Supervisor:
         later.note(well=self.listing.whole or self._public is not None)
         with contextlib.closing(later):
             while link.lost is None:
-                async with looking_on(Listing() if self._public else self._listed, transport, self.adopt):
+                async with looking_on(Listing() if self._public else self.lists.own, transport, self.adopt):
                     await link.wake.wait()
                 link.wake.clear()
                 if link.stale and link.lost is None:
-                    kinds, before = link.taken(named=self._public is None), self._listed
+                    kinds, before = link.taken(), self.listing
                     later.note(well=await unless(link.gone, self._refresh(connection, transport)) is True)
                     self.renewal.over()
-                    if self._listed == before:  # told although nothing differs: a prompt may say something else now
+                    if self.listing == before:  # told although nothing differs: a prompt may say something else now
                         self._stirred(kinds - echoed)
                     await asyncio.sleep(CALM)
                     echoed = kinds & link.named  # to be listed makes it say so: to tell that would never end
@@ -235,15 +237,14 @@ class Supervisor:
             self._public.relist()
             return True
         try:
-            listing = await looked_at(await listed(connection, self.spec), transport)
+            look = looked_at_all if self._public else looked_at
+            listing = await look(await listed(connection, self.spec), transport)
         except (MCPError, TimeoutError, ValueError) as error:
             heed(connection.link, error)
             self._error = f"its tools could not be listed again: {shown(reason(error, self.spec), transport)}"
             return False
-        if self._public is not None:
-            self._public.adopt(listing)
-        else:
-            self.adopt(listing)
+        adopt = self._public.adopt if self._public else self.adopt
+        adopt(listing, declared(self._capabilities))
         return listing.whole
 
     def relist(self) -> None:
@@ -256,10 +257,11 @@ class Supervisor:
         if self.connection is not None:
             self.connection.link.silence(self.spec.call_timeout)
 
-    def adopt(self, listing: Listing) -> None:
-        """What the server offers from now on."""
-        before, self._listed = self._listed, self._listed.followed_by(listing)
-        if self._listed != before or self._listed.said.hints != before.said.hints:
+    def adopt(self, listing: Listing, to: str = "") -> None:
+        """What the server offers from now on; `to` whom: what a client with a connection of his own declares."""
+        before = self.listing
+        self.lists.take(listing, to)
+        if self.listing != before or self.listing.said.hints != before.said.hints:
             self._changed()
         if listing.unseen and self.connection is not None:
             self.connection.link.wake.set()

@@ -232,7 +232,15 @@ class Upstreams:
         return OwnWatching(server.spec, self._reaper, self._shared(server), partial(self._updated, name))
 
     def _shared(self, server: Supervisor) -> Public:
-        return Public(lambda: server.listing, server.watched, server.adopt, self._stir, server.relist, server.suspect)
+        return Public(
+            lambda: server.listing,
+            server.watched,
+            server.adopt,
+            server.lists.knows,
+            self._stir,
+            server.relist,
+            server.suspect,
+        )
 
     def on_stirred(self, callback: Callable[[Collection[str]], None]) -> Callable[[], None]:
         """Has `callback` told the kinds of lists that a server says have changed, where the catalogue shows no change:

@@ -374,3 +374,11 @@ def test_tools_that_a_client_has_switched_off_stay_off_for_everybody(
     tools = {row["tool"] for row in toolgate("tools", "--json", "--project", str(home.moved.parents[1])).json["tools"]}
     assert "echo/echo" in tools
     assert "echo/add" not in tools
+
+
+def test_what_is_told_of_a_server_is_told_by_its_name_here(home: Home, toolgate: Command, quick: Entry) -> None:
+    home.servers("cursor", {"echo": quick})
+    home.servers("windsurf", {"echo": {**quick, "disabledTools": ["add"]}})
+    done = toolgate("import")
+    assert done.code == 0, done.err
+    assert "\necho-windsurf: switched off, as before: add\n" in f"\n{done.err}"

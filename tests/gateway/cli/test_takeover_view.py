@@ -5,10 +5,12 @@ import pytest
 
 from gateway.cli.exits import Exit
 from gateway.cli.proof import Proof, Tried
+from gateway.cli.takeover import Answer
 from gateway.cli.takeover_view import Report, proof_lines
 from gateway.config.folders import Folders
 from gateway.errors import Problem
 from gateway.hosts.home import Home
+from gateway.upstream import ServerStatus
 
 FINE = Proof("2026-07-28", 2, Tried("allow", "allow", "a/b", rule="p.csv:1"), Tried("deny", "deny", "a/c", "known"))
 LEAK = Proof("2026-07-28", 2, FINE.allowed, Tried("deny", "allow", "a/c"))
@@ -54,3 +56,11 @@ def test_with_json_there_is_one_value_and_no_talk(capsys: pytest.CaptureFixture[
     assert err == ""
     said = json.loads(out)
     assert (said["gateway"], said["note"], said["proof"]["holds"]) == ("/home/ann/gw", "a word", True)
+
+
+def test_one_tool_is_one_tool(capsys: pytest.CaptureFixture[str]) -> None:
+    statuses = [ServerStatus("a", "ready", "modern", tools=1), ServerStatus("b", "ready", "modern", tools=2)]
+    report().answered([], {one.name: Answer(one, ()) for one in statuses}, judged=False)
+    said = capsys.readouterr().out
+    assert "answers  1 tool, modern" in said
+    assert "answers  2 tools, modern" in said

@@ -106,6 +106,12 @@ def test_what_was_not_read_or_got_is_an_error_with_a_code_of_ours_and_data_for_p
     assert data.items() <= error.data.items()
 
 
+def test_a_prompts_wrong_argument_has_the_code_that_servers_give_it() -> None:
+    error = answer(Denied("r", "a/prompt:x", "{}", "valid", "the prompt needs the argument `city`"))
+    assert isinstance(error, ServerError)
+    assert (error.code, error.data["gate"]) == (-32602, "valid")
+
+
 def test_a_servers_refusal_of_a_resource_stays_its_own() -> None:
     assert answer(returned(Refused(-32602, "not there", {"uri": "x:1"}))) == ServerError(
         -32602, "not there", {"uri": "x:1"}

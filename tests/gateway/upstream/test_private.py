@@ -363,3 +363,34 @@ def test_a_server_that_refused_a_further_connection_is_asked_for_one_again_later
             assert client.asked == ["elicitation/create"]
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+def test_what_one_client_is_listed_more_than_others_is_there_and_takes_nothing_from_another(
+    hostile: Any, call: Any
+) -> None:
+    """As the reference server does it: a tool that asks is listed to whoever can be asked, and to nobody else."""
+
+    async def scenario() -> None:
+        ann, bob = Client("ann"), Client("bob")
+        ann.capabilities, bob.capabilities = {"elicitation": {"form": {}}}, {"sampling": {}}
+        async with Upstreams({"e": replace(hostile("more"), name="e")}) as up:
+            assert set(up.catalogue.tools) == {"e/act"}
+            await up.forward(call("e/act", {}), timeout=9, meta={}, caller=ann)
+            await offered(up, {"e/act", "e/elicitation"})
+            await up.forward(call("e/act", {}), timeout=9, meta={}, caller=bob)
+            await offered(up, {"e/act", "e/elicitation", "e/sampling"})
+            for client, tool in ((ann, "elicitation"), (bob, "sampling")):
+                outcome = await up.forward(call(f"e/{tool}", {}), timeout=9, meta={}, caller=client)
+                assert words(outcome) == tool
+
+    asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
+
+
+async def offered(up: Upstreams, tools: set[str]) -> None:
+    """Waits until these are all that there are."""
+    changed = asyncio.Event()
+    end = up.subscribe(changed.set)
+    while set(up.catalogue.tools) != tools:
+        changed.clear()
+        await changed.wait()
+    end()
