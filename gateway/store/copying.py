@@ -30,7 +30,7 @@ def write(record: Record, out: IO[str]) -> int:
     count, tables = 0, record.tables()
     if "runs" not in tables:
         raise StoreError("the tables of the store are not where they are looked for; nothing was written")
-    _line(out, {"what": _MARK, "version": SCHEMA_VERSION})
+    _line(out, {"what": _MARK, "version": record.version()})
     for table, columns in tables.items():
         _line(out, {"table": table, "columns": columns})
         for row in record.rows(table, columns):
