@@ -31,9 +31,7 @@ COLUMNS = (
     'id, claim, run_id, key, "user", agent, tenant, path, pin, arguments, digest, policy, rule, why, created, expires,'
     " state, decided_by, decided_at, reason"
 )
-WRITERS = (
-    'CREATE TABLE store_writers (name TEXT COLLATE "C" PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL)'
-)
+WRITERS = 'CREATE TABLE store_writers (name TEXT COLLATE "C" PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL)'
 ROWS = (("runs", RUN), *(("events", event) for event in EVENTS), (f"approvals ({COLUMNS})", APPROVAL))
 
 
@@ -167,11 +165,11 @@ def test_a_store_that_an_older_gateway_wrote_its_number_over_is_not_migrated_twi
     """Until version 19, its `/ready` did, after this one had brought the tables further."""
     of_version(store_path, version)
     store_at(store_path).close()
-    before = tables(store_path)
+    before = tables(store_path), execute(store_path, "PRAGMA schema_version")
     of_another(store_path, version)
     with closing(store_at(store_path)) as store:
         asyncio.run(store.check())
-    assert tables(store_path) == before
+    assert (tables(store_path), execute(store_path, "PRAGMA schema_version")) == before
     assert version_of(store_path) == SCHEMA_VERSION
 
 
