@@ -37,7 +37,7 @@ Start at `front`, then follow a call.
 Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
 looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `crossing` has
 browsers show the answers to pages of other origins that may ask. `pages` are what anybody may see. What lasts longer
-than a request (streams, sessions) is looked at again by `lasting`.
+than a request (streams, sessions) is looked at again by `lasting`; `ended` brings a stream to its end.
 """
 
 import gateway.sdk  # noqa: F401 - before anything of the SDK
