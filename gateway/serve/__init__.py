@@ -15,7 +15,7 @@ Start at `front`, then follow a call.
     discovery   ... and `server/discover` without it
     application the SDK's server over HTTP; `later` makes it when a request needs it
     exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests
-    states      what a modern client carries from one round to the next, sealed
+    states      what a modern client carries from one round to the next, sealed; `task_methods`: how he follows tasks
     consent     our own questions to clients: may this call be made?
     parking     calls of older servers that wait for a modern client's answer
     questions   what a client must have declared to be asked
