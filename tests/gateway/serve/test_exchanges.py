@@ -183,7 +183,7 @@ def test_a_prompt_may_ask_too(tmp_path: Path) -> None:
 
 FORM = {"method": "elicitation/create", "params": {"mode": "form", "message": "who?", "requestedSchema": {}}}
 ASKING_TASK = {"resultType": "task", "taskId": "theirs", "status": "input_required", "inputRequests": {"q": FORM}}
-KNOWS_TASKS = {"extensions": {EXTENSION: {}}}
+KNOWS_TASKS: dict[str, Any] = {"extensions": {EXTENSION: {}}}
 
 
 @pytest.mark.parametrize(("declared", "shown"), [({}, False), ({"elicitation": {}}, True)])
