@@ -7,7 +7,7 @@ that it uses up. It is durable when `append` returns, and nothing has changed wh
     sqlite          one file, for one machine
     postgres/       a database, for any number of them
     database        what both do, with any `connection`: the contract, and what no run needs
-    migrations      the tables, as steps that only add
+    migrations      the tables, as steps that only add; `versions`: of which version those of a file are
     writer          group commit: what waits shares one `batch`, and its `ledger`
     transactions    what one transaction does to a run
     approvals       ... to a question; `answers` counts what people say, `lasting` remembers it, `outbox` tells it
