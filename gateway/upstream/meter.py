@@ -9,7 +9,7 @@ __all__ = ["PIPE", "STREAM", "Meter", "Pace"]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Notifications that are heard at once, and for each second: more is more than anybody can want to hear."""
+    """Messages that are heard at once, and for each second: more is more than anybody can want to hear."""
 
     burst: int
     second: float
@@ -27,7 +27,7 @@ class Meter:
         self._told, self._since = 0.0, 0.0  # what counts against the burst, as of this moment
 
     def late(self, count: int, now: float) -> float:
-        """Seconds to wait after so many more notifications; `now` is monotonic."""
+        """Seconds to wait after so many more messages; `now` is monotonic."""
         self._told = max(0.0, self._told - (now - self._since) * self._pace.second) + count
         self._since = now
         return max(0.0, (self._told - self._pace.burst) / self._pace.second)
