@@ -25,7 +25,7 @@ from gateway.serve.replies import undeclared, unfollowed
 from gateway.serve.sessions import Client, Sessions
 from gateway.task import EXTENSION, TERMINAL, declares
 
-__all__ = ["METHODS", "TaskMethods", "advertised"]
+__all__ = ["METHODS", "TaskMethods", "advertised", "pause"]
 
 METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 MOST_NAME = 512  # characters
@@ -132,15 +132,15 @@ class TaskMethods:
             if now != before:
                 tell("notifications/tasks", now)
             before = now
-            await asyncio.sleep(_pause(now))
+            await asyncio.sleep(pause(now))
 
     async def _look(self, said: _Said) -> JsonObject:
         state = unasked(await self._made(self._following.get, said), said.caller.capabilities)
         return {key: value for key, value in state.items() if key not in ("resultType", "_meta")}
 
 
-def _pause(state: JsonObject) -> float:
-    """As its server wishes, which may say any number, also one that no float can be."""
+def pause(state: JsonObject) -> float:
+    """The seconds until it is looked at again: as its server wishes, which may say what no float can be."""
     said = state.get("pollIntervalMs")
     if isinstance(said, bool) or not isinstance(said, (int, float)):
         return USUAL

@@ -26,7 +26,7 @@ class Meter:
         self._pace = pace
         self._told, self._since = 0.0, 0.0  # what counts against the burst, as of this moment
 
-    def late(self, count: int, now: float) -> float:
+    def late(self, count: float, now: float) -> float:
         """Seconds to wait after so many more messages; `now` is monotonic."""
         self._told = max(0.0, self._told - (now - self._since) * self._pace.second) + count
         self._since = now

@@ -69,5 +69,7 @@ class Nameless:
         return None
 
     def _suspects(self) -> dict[int, _Id]:
-        named = {number: request_id for kept in (self._own, self._calls) for request_id, number in kept.items()}
-        return {**named, self._unnamed: None} if self._unnamed else named
+        found: dict[int, _Id] = {self._unnamed: None} if self._unnamed else {}
+        for kept in (self._own, self._calls):
+            found.update((number, request_id) for request_id, number in kept.items())
+        return found

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.call import JsonObject
 from gateway.serve import task_methods as under_test
-from gateway.serve.task_methods import TaskMethods, advertised
+from gateway.serve.task_methods import TaskMethods, advertised, pause
 from gateway.task import EXTENSION
 from tests.fixtures.served import ECHO, EVERYTHING, Place, answer_of, request
 
@@ -75,7 +75,7 @@ WISHES: dict[str, tuple[Any, float]] = {  # what a server says as `pollIntervalM
 
 @pytest.mark.parametrize(("said", "seconds"), WISHES.values(), ids=WISHES.keys())
 def test_a_task_is_looked_at_as_often_as_its_server_wishes_within_bounds(said: Any, seconds: float) -> None:
-    assert under_test._pause({"pollIntervalMs": said}) == seconds
+    assert pause({"pollIntervalMs": said}) == seconds
 
 
 class Told:
@@ -111,9 +111,7 @@ def test_whoever_listens_hears_on_whatever_pause_a_server_says(monkeypatch: pyte
     assert told.told == [begun, over]
 
 
-def test_what_ends_the_looking_is_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_ends_the_looking_is_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def broken(*_: object) -> None:
         raise OverflowError("too large")
 

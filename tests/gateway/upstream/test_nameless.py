@@ -135,11 +135,12 @@ def test_an_error_is_about_a_call_again_once_what_may_be_meant_beside_it_is_one_
 
 def test_for_a_second_error_while_the_first_waits_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[int] = []
-    suspects = Nameless._suspects
+    suspects = vars(Nameless)["_suspects"]
 
     def counted(self: Nameless) -> dict[int, str | int | None]:
         looked.append(1)
-        return suspects(self)
+        found: dict[int, str | int | None] = suspects(self)
+        return found
 
     monkeypatch.setattr(Nameless, "_suspects", counted)
     known = after("a", "b", "c")
