@@ -29,7 +29,7 @@ FREE = 64  # frames that are not counted, as lines up to `FEW` are not: a usual 
 FRAMES = 64  # that cost as much as a message
 IDLE = 8  # frames for which a line counts that says nothing
 SMALL = 8  # bytes; whoever says all in shorter pieces says nothing
-MOST_EMPTY = 100_000  # lines that say nothing and pieces that small, without a pause or a message
+MOST_EMPTY = 50_000  # lines that say nothing and pieces that small, without a pause or a message
 ABSURD = "the answer is nearly nothing but empty lines, comments or chunks of a few bytes"
 
 Hear = Callable[[Any], None]
@@ -239,6 +239,8 @@ class Wire(asyncio.BufferedProtocol):
             told, exchange.frames = told + exchange.frames / FRAMES, 0
         loop = asyncio.get_running_loop()
         late = self._meter.late(told, loop.time())
+        if self._meter.rested:
+            exchange.empty = 0
         if self._transport is None or (exchange.response.done and not exchange.more):
             return
         if late and exchange.empty > MOST_EMPTY:
@@ -246,8 +248,6 @@ class Wire(asyncio.BufferedProtocol):
         elif late or exchange.more:
             self._transport.pause_reading()
             self._paused = loop.call_later(late, self._go_on, exchange)
-        if not late:
-            exchange.empty = 0
 
     def _go_on(self, exchange: Exchange) -> None:
         """With what is left of what came, or with what comes."""

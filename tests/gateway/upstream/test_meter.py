@@ -15,3 +15,13 @@ def test_what_rests_is_heard_at_once_again() -> None:
     assert meter.late(BURST + 50, 100.0) == 50 / PACE
     assert meter.late(1, 100.0 + BURST / PACE) == 0
     assert meter.late(BURST, 1000.0) == 0
+
+
+def test_it_has_rested_when_nothing_counts_any_more() -> None:
+    meter = Meter(Pace(BURST, PACE))
+    meter.late(BURST, 100.0)
+    assert meter.rested
+    meter.late(1, 100.0 + BURST / PACE - 0.1)
+    assert not meter.rested
+    meter.late(1, 102.0)
+    assert meter.rested
