@@ -19,9 +19,8 @@ def test_what_rests_is_heard_at_once_again() -> None:
 
 def test_it_has_rested_when_nothing_counts_any_more() -> None:
     meter = Meter(Pace(BURST, PACE))
-    meter.late(BURST, 100.0)
-    assert meter.rested
-    meter.late(1, 100.0 + BURST / PACE - 0.1)
-    assert not meter.rested
-    meter.late(1, 102.0)
-    assert meter.rested
+    rested = []
+    for count, now in ((BURST, 100.0), (1, 100.0 + BURST / PACE - 0.1), (1, 102.0)):
+        meter.late(count, now)
+        rested.append(meter.rested)
+    assert rested == [True, False, True]
