@@ -25,12 +25,12 @@ from gateway.serve.replies import undeclared, unfollowed
 from gateway.serve.sessions import Client, Sessions
 from gateway.task import EXTENSION, TERMINAL, declares
 
-__all__ = ["METHODS", "TaskMethods", "advertised"]
+__all__ = ["METHODS", "TaskMethods", "advertised", "pause"]
 
 METHODS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 MOST_NAME = 512  # characters
 MOST_LISTENED = 50  # tasks of one listener
-SHORTEST, LONGEST = 0.5, 30.0  # seconds between two looks at a task to which somebody listens
+SHORTEST, USUAL, LONGEST = 0.5, 2.0, 30.0  # seconds between two looks at a task to which somebody listens
 
 Tell = Callable[[str, JsonObject], None]
 Work = Callable[[Inquiry], Awaitable[JsonObject | Unfollowed]]
@@ -112,6 +112,8 @@ class TaskMethods:
         """While this lasts, tells where each task stands, now and whenever it has changed, until it has ended."""
         caller = Talking(context, client.key)
         watching = [asyncio.ensure_future(self._watch(_Said(client, caller, one), tell)) for one in task_ids]
+        for task in watching:
+            task.add_done_callback(_say_what_broke)
         try:
             yield
         finally:
@@ -130,16 +132,24 @@ class TaskMethods:
             if now != before:
                 tell("notifications/tasks", now)
             before = now
-            await asyncio.sleep(_pause(now))
+            await asyncio.sleep(pause(now))
 
     async def _look(self, said: _Said) -> JsonObject:
         state = unasked(await self._made(self._following.get, said), said.caller.capabilities)
         return {key: value for key, value in state.items() if key not in ("resultType", "_meta")}
 
 
-def _pause(state: JsonObject) -> float:
+def pause(state: JsonObject) -> float:
+    """The seconds until it is looked at again: as its server wishes, which may say what no float can be."""
     said = state.get("pollIntervalMs")
-    return min(max(said / 1000, SHORTEST), LONGEST) if isinstance(said, (int, float)) else 2.0
+    if isinstance(said, bool) or not isinstance(said, (int, float)):
+        return USUAL
+    return min(LONGEST * 1000, max(SHORTEST * 1000, said)) / 1000  # in this order NaN is dropped
+
+
+def _say_what_broke(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task is not looked at any more for whoever listens to it", exc_info=error)
 
 
 def _check_declared(context: Any) -> None:

@@ -6,10 +6,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["REST", "BadResponse", "Body", "Head", "Headers", "header_lines", "own_lines", "parse_head", "request_line"]
+__all__ = [
+    "REST",
+    "BadResponse",
+    "Body",
+    "Head",
+    "Headers",
+    "header_lines",
+    "is_interim",
+    "own_lines",
+    "parse_head",
+    "request_line",
+]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
+MOST_LINES = 500  # headers of an answer
 _REMEMBERED = 512  # bytes of a head
 _REPEATED = frozenset({"mcp-method", "mcp-name", "mcp-protocol-version"})  # the same in many requests, and no secret
 USUAL_REST = 5.0  # seconds after which uvicorn and Node close a connection on which nothing is asked
@@ -90,6 +102,12 @@ def own_lines(headers: Mapping[str, str]) -> bytes:
     return headers.lines
 
 
+def is_interim(head: bytes) -> bool:
+    """Whether another one follows, and the answer with it."""
+    matched = _STATUS.fullmatch(head.partition(b"\r\n")[0])
+    return matched is not None and matched[2] < b"200"
+
+
 def parse_head(data: bytes) -> Head:
     """Status line and headers, up to and with the empty line. Raises BadResponse."""
     return _seen(data) if len(data) <= _REMEMBERED else _parsed(data)
@@ -100,6 +118,8 @@ def _parsed(data: bytes) -> Head:
     matched = _STATUS.fullmatch(status_line)
     if not matched:
         raise BadResponse("the answer is not HTTP/1.1")
+    if len(lines) > MOST_LINES:
+        raise BadResponse("the answer has too many headers")
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.decode("latin-1").partition(":")

@@ -9,7 +9,7 @@ __all__ = ["PIPE", "STREAM", "Meter", "Pace"]
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Notifications that are heard at once, and for each second: more is more than anybody can want to hear."""
+    """Messages that are heard at once, and for each second: more is more than anybody can want to hear."""
 
     burst: int
     second: float
@@ -25,9 +25,10 @@ class Meter:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._told, self._since = 0.0, 0.0  # what counts against the burst, as of this moment
+        self.rested = True  # nothing counted any more when the last came
 
-    def late(self, count: int, now: float) -> float:
-        """Seconds to wait after so many more notifications; `now` is monotonic."""
-        self._told = max(0.0, self._told - (now - self._since) * self._pace.second) + count
-        self._since = now
+    def late(self, count: float, now: float) -> float:
+        """Seconds to wait after so many more messages; `now` is monotonic."""
+        before = max(0.0, self._told - (now - self._since) * self._pace.second)
+        self._told, self._since, self.rested = before + count, now, not before
         return max(0.0, (self._told - self._pace.burst) / self._pace.second)

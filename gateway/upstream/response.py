@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from gateway.upstream.http1 import BadResponse, Head, parse_head
+from gateway.upstream.http1 import BadResponse, Head, is_interim, parse_head
 
 __all__ = ["LONG", "LONGEST_LINE", "Data", "Response"]
 
 Data = bytes | memoryview
 
 LONG = 4096  # bytes; shorter ones are copied rather than pointed at
-LONGEST_LINE = 1024 * 1024  # bytes of a head, or of the line with a chunk's size
+LONGEST_LINE = 64 * 1024  # bytes of all heads, of all that follows the last chunk, or of the line with a chunk's size
+EXTRA = 16  # bytes of such a line that are usual; of what is more, a chunk may have twice its data
 
 
 class Response:
@@ -23,6 +24,7 @@ class Response:
         self._left = 0  # of the body, or of a chunk
         self._behind = False  # a chunk, whose line has to end
         self._trailing = False  # behind the last chunk
+        self._spent = 0  # of heads, then beyond what is usual of chunks, then of trailers
 
     def feed(self, data: Data) -> Iterable[Data]:
         """The pieces of the body in it, to be looked at at once: they may be parts of it. Raises BadResponse."""
@@ -73,21 +75,33 @@ class Response:
 
     def _read_head(self) -> bool:
         parsed = None
-        while parsed is None or parsed.status < 200:  # before it may come interim ones, like 100 Continue
+        while parsed is None:
             end = self._buffer.find(b"\r\n\r\n", self._at)
             if end < 0:
                 self._bound("the answer's headers are too long")
                 return False
-            parsed = parse_head(self._buffer[self._at : end + 4])
+            head = self._buffer[self._at : end + 4]
+            if self._spent + len(head) > LONGEST_LINE:
+                raise BadResponse("the answer's headers are too long")
+            if head[9:10] == b"1" and is_interim(head):  # like 100 Continue: others may come before the answer's own
+                self._spent += len(head)
+            else:
+                parsed = parse_head(head)
             self._at = end + 4
-        self.head = parsed
+        self.head, self._spent = parsed, 0
         if isinstance(parsed.body, int):
             self._left = parsed.body
             self.done = not self._left
         return True
 
     def _bound(self, why: str) -> None:
-        if len(self._buffer) - self._at > LONGEST_LINE:
+        if self._spent + len(self._buffer) - self._at > LONGEST_LINE:
+            raise BadResponse(why)
+
+    def _framed(self, size: int, why: str) -> None:
+        """So many bytes more that are nobody's data, which only so many can be."""
+        self._spent = max(0, self._spent + size)
+        if self._spent > LONGEST_LINE:
             raise BadResponse(why)
 
     def _piece(self) -> bytes | None:
@@ -121,12 +135,16 @@ class Response:
         line, self._at = self._buffer[self._at : end], end + 2
         if self._trailing:
             self.done = not line
+            if line:
+                self._framed(len(line), "the answer's trailers are too long")
         elif self._behind:
             self._behind = False
             if line:
                 raise BadResponse("the answer has a broken chunk")
         else:
             self._left = _chunk_size(line)
+            if len(line) > EXTRA:
+                self._framed(len(line) - EXTRA - 2 * self._left, "the answer has a broken chunk")
             self._trailing = not self._left
         return b""
 

@@ -33,11 +33,13 @@ SAID = 300  # characters of it that an error message shows
 LAST_WORDS = 0.2  # seconds that a message waits for them, after the child's end
 LONGEST_LOGGED = 65536  # bytes of a line on stderr
 TURN = 16  # lines after which other tasks get their turn, however fast this child talks
+MOST_ANSWERS = 1000  # to what a child asks, that wait while it does not read; it gets no more of them
 DEAF = 1.0  # seconds that a child which reads no more has to say what it still has to say
 _ERRORS = (  # how programs end that say what happened further above, and how that line begins
     (re.compile(r"Node\.js v[\d.]+$"), re.compile(r"(?:Uncaught )?\w*(?:Error|Exception)\b")),
     (re.compile(r"npm (?:error|ERR!) A complete log "), re.compile(r"npm (?:error|ERR!) (?!code )")),
 )
+_ANSWERS = (types.JSONRPCResponse, types.JSONRPCError)
 PIECE = 256 * 1024  # bytes that are read at once; what is read and not looked at yet is about as much
 
 
@@ -107,9 +109,10 @@ class Lines(_Closable):
             self._turn = (self._turn + 1) % TURN
             if not self._turn:
                 await asyncio.sleep(0)
-            if line.strip() and (message := self._message(line)):
-                if isinstance(message, types.JSONRPCNotification) and (late := self._meter.late(1, _now())):
-                    await asyncio.sleep(late)
+            message = self._message(line) if line.strip() else None
+            if not isinstance(message, _ANSWERS) and (late := self._meter.late(1, _now())):
+                await asyncio.sleep(late)
+            if message is not None:
                 return SessionMessage(message)
 
     async def receive(self) -> SessionMessage:
@@ -162,6 +165,7 @@ class _Input(_Closable, asyncio.Protocol):
         self.unsent: Callable[[types.RequestId], None] = _unnoticed
         self._room = asyncio.Event()
         self._room.set()
+        self._answers = 0  # that wait
         self._transport: asyncio.WriteTransport | None = None
         self.gone = asyncio.Event()
 
@@ -186,18 +190,28 @@ class _Input(_Closable, asyncio.Protocol):
 
     async def send(self, item: SessionMessage, /) -> None:
         """Writes one message. Raises BrokenResourceError when the child is gone; nothing was written then."""
-        if isinstance(item.message, types.JSONRPCNotification) and not self._room.is_set():
-            return  # a courtesy (`cancelled`) to a child that reads nothing may not hold up whoever gave up on it
-        try:
-            await self._room.wait()
-        except asyncio.CancelledError:
-            if isinstance(item.message, types.JSONRPCRequest):
-                self.unsent(item.message.id)
-            raise
+        if not self._room.is_set() and not await self._has_room_for(item.message):
+            return
         if self.gone.is_set() or self._transport is None or self._transport.is_closing():
             self._deaf()
             raise anyio.BrokenResourceError
         self._transport.write(wire.line_of(item.message))
+
+    async def _has_room_for(self, message: types.JSONRPCMessage) -> bool:
+        """Once the child reads again. Not for all that can be said: who asks and does not read may not fill us."""
+        answers = isinstance(message, _ANSWERS)
+        if isinstance(message, types.JSONRPCNotification) or (answers and self._answers >= MOST_ANSWERS):
+            return False  # a courtesy (`cancelled`) may not hold up whoever gave up on the child
+        self._answers += answers
+        try:
+            await self._room.wait()
+        except asyncio.CancelledError:
+            if isinstance(message, types.JSONRPCRequest):
+                self.unsent(message.id)
+            raise
+        finally:
+            self._answers -= answers
+        return True
 
 
 class Tail:

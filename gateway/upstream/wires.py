@@ -6,8 +6,9 @@ written, because what a failure means depends on it.
 
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import chain
 from typing import Any, cast
 
 from gateway.call import InDoubt
@@ -23,6 +24,13 @@ from gateway.values import value
 __all__ = ["Exchange", "Hear", "Replied", "Wire"]
 
 LINGER = 1.0  # seconds for an event stream to end after its answer, so that its connection can be used again
+TURN, FEW = 256, 16  # frames, and messages, that are looked at before others have their turn
+FREE = 64  # frames that are not counted, as lines up to `FEW` are not: a usual answer has fewer
+FRAMES = 64  # that cost as much as a message
+IDLE = 8  # frames for which a line counts that says nothing
+SMALL = 8  # bytes; whoever says all in shorter pieces says nothing
+MOST_EMPTY = 50_000  # lines that say nothing and pieces that small, without a pause or a message
+ABSURD = "the answer is nearly nothing but empty lines, comments or chunks of a few bytes"
 
 Hear = Callable[[Any], None]
 
@@ -39,7 +47,11 @@ class Replied:
 
 
 class Exchange:
-    """One request and its answer. `hear` gets what a server says before it answers."""
+    """One request and its answer. `hear` gets what a server says before it answers.
+
+    A server can cut what it says as it likes. So what was fed may be looked at in part, while there is `more`; and the
+    `frames` are counted: lines of events, and pieces of a body.
+    """
 
     def __init__(
         self, request_id: int, ceiling: int, hear: Hear | None, answer: asyncio.Future[Replied | InDoubt]
@@ -50,15 +62,30 @@ class Exchange:
         self._ceiling, self._left, self._hear = ceiling, ceiling, hear
         self._body: wire.Data = b""
         self._events: EventData | None = None
-        self.told = 0  # messages beside the answer
+        self._pieces: Iterable[Data] = ()
+        self.more = False
+        self.told = self.frames = 0  # messages beside the answer, and frames, since they were counted
+        self.empty = 0  # frames that say nothing since there was a message
 
-    def feed(self, data: Data) -> None:
-        """Nothing of it is kept. Raises ValueError for what is no answer."""
-        for piece in self.response.feed(data):
+    def feed(self, data: Data | None) -> None:
+        """Nothing of it is kept, once there is no more; None goes on. Raises ValueError for what is no answer."""
+        pieces: Iterable[Data]
+        if data is None:
+            pieces, self.more = chain((b"",), self._pieces), False
+        else:
+            pieces = self._pieces = iter(self.response.feed(data))
+        frames, told = self.frames + TURN, self.told + FEW
+        for piece in pieces:
             self._left -= len(piece)
             if self._left < 0:
                 raise BadResponse(wire.too_large(self._ceiling))
             self._take(piece)
+            self.frames += 1
+            if len(piece) < SMALL:
+                self.empty += 1
+            if self.more or self.frames > frames or self.told > told:
+                self.more = True
+                return
         if self.response.done:
             self._finish()
 
@@ -83,8 +110,9 @@ class Exchange:
             whole = self.response.done and not self._body
             self._body = piece if whole else _joined(self._body, piece)
             return
-        self._events = self._events or EventData()
-        for data in self._events.feed(bytes(piece)):
+        events = self._events = self._events or EventData()
+        for data in events.feed(bytes(piece)):
+            self.empty = 0
             found = wire.result_in(data, self.request_id)
             message = wire.answer(data) if found is None else wire.response(self.request_id, found)
             if wire.is_response(message, self.request_id):
@@ -93,6 +121,14 @@ class Exchange:
             self.told += 1
             if self._hear is not None and not self.answer.done():
                 self._hear(message)
+        if events.lines > FEW:
+            self._count(events)
+
+    def _count(self, events: EventData) -> None:
+        self.more = events.more
+        self.frames += events.lines + IDLE * events.idle
+        self.empty += events.idle
+        events.lines = events.idle = 0
 
     def _finish(self) -> None:
         if self._events is not None or self.response.head is None:
@@ -122,6 +158,7 @@ class Wire(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._paused: asyncio.TimerHandle | None = None
         self._heard = select.poll()
         self._begun = self._stale = 0.0  # when the last request left; from when on it is not used again
         self._meter = Meter(STREAM)
@@ -178,7 +215,7 @@ class Wire(asyncio.BufferedProtocol):
         data = self._room[:nbytes]
         self._received(bytes(data) if nbytes <= LONG else data)
 
-    def _received(self, data: Data) -> None:
+    def _received(self, data: Data | None) -> None:
         exchange = self._exchange
         if exchange is None:
             self.drop()  # nobody asked it anything
@@ -189,20 +226,39 @@ class Wire(asyncio.BufferedProtocol):
             exchange.settle(InDoubt(str(error)))
             self.drop()
             return
-        if exchange.told:
+        if exchange.told or exchange.frames > FREE:
             self._listen_at_leisure(exchange)
-        if exchange.response.done:
+        if exchange.response.done and not exchange.more:
             self._rest(exchange)
         elif exchange.answer.done() and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LINGER, self.drop)
 
     def _listen_at_leisure(self, exchange: Exchange) -> None:
-        told, exchange.told = exchange.told, 0
+        told, exchange.told = float(exchange.told), 0
+        if exchange.frames > FREE:
+            told, exchange.frames = told + exchange.frames / FRAMES, 0
         loop = asyncio.get_running_loop()
         late = self._meter.late(told, loop.time())
-        if late and self._transport is not None and not exchange.response.done:
+        if self._meter.rested:
+            exchange.empty = 0
+        if self._transport is None or (exchange.response.done and not exchange.more):
+            return
+        if late and exchange.empty > MOST_EMPTY:
+            self.end(ABSURD)
+        elif late or exchange.more:
             self._transport.pause_reading()
-            loop.call_later(late, self._transport.resume_reading)
+            self._paused = loop.call_later(late, self._go_on, exchange)
+
+    def _go_on(self, exchange: Exchange) -> None:
+        """With what is left of what came, or with what comes."""
+        self._paused = None
+        if exchange.more and not self.closing:
+            self._received(None)
+        self._resume()
+
+    def _resume(self) -> None:
+        if self._paused is None and self._transport is not None:
+            self._transport.resume_reading()
 
     def eof_received(self) -> None:
         """Its other half is closed by the transport."""

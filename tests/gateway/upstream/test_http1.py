@@ -2,7 +2,17 @@
 
 import pytest
 
-from gateway.upstream.http1 import BadResponse, Head, Headers, header_lines, own_lines, parse_head, request_line
+from gateway.upstream.http1 import (
+    MOST_LINES,
+    BadResponse,
+    Head,
+    Headers,
+    header_lines,
+    is_interim,
+    own_lines,
+    parse_head,
+    request_line,
+)
 
 
 def head(*lines: str, status: str = "HTTP/1.1 200 OK") -> Head:
@@ -101,3 +111,25 @@ def test_a_packed_answer_is_told_as_one(coding: str) -> None:
 )  # fmt: skip
 def test_a_connection_rests_for_less_time_than_its_server_gives_it(told: bytes, rest: float) -> None:
     assert parse_head(b"HTTP/1.1 200 OK\r\n" + told + b"content-length: 0\r\n\r\n").rest == rest
+
+
+@pytest.mark.parametrize(
+    ("head", "interim"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\n", True),
+        (b"HTTP/1.1 103\r\nlink: x\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\n\r\n", False),
+        (b"HTTP/1.1 1\r\n\r\n", False),
+        (b"HTTP/1.1 10x\r\n\r\n", False),
+        (b"\r\n\r\n", False),
+    ],
+)
+def test_behind_an_interim_head_comes_another(head: bytes, interim: bool) -> None:
+    assert is_interim(head) is interim
+
+
+def test_more_headers_than_any_server_has_are_refused() -> None:
+    line = b"a: b\r\n"
+    assert parse_head(b"HTTP/1.1 200 OK\r\n" + line * MOST_LINES + b"\r\n").status == 200
+    with pytest.raises(BadResponse, match="too many headers"):
+        parse_head(b"HTTP/1.1 200 OK\r\n" + line * (MOST_LINES + 1) + b"\r\n")

@@ -1,6 +1,7 @@
 """An error that names no request is an answer where one message alone can be meant."""
 
 import mcp_types as types
+import pytest
 
 from gateway.upstream import nameless as under_test
 from gateway.upstream.nameless import Nameless
@@ -83,3 +84,66 @@ def test_beyond_so_many_calls_that_are_never_answered_it_may_be_about_any() -> N
     known.wrote(request("a"), call=True)
     assert known.meant(error()) is None
     assert known.answered("a") is None
+
+
+def test_beyond_so_many_requests_of_our_own_that_are_never_answered_too() -> None:
+    known = Nameless()
+    for number in range(under_test.MOST + 1):
+        known.wrote(request(number), call=False)
+    known.wrote(request("a"), call=True)
+    known.answered("a")
+    known.wrote(request("b"), call=True)
+    assert known.meant(error()) is None
+
+
+def kept(known: Nameless) -> int:
+    """How much is remembered, all in all."""
+    return sum(len(each) for each in vars(known).values() if hasattr(each, "__len__"))
+
+
+def test_of_what_a_server_asks_without_end_nothing_is_kept() -> None:
+    """Nothing but that there was something: as long as nothing is answered that was written behind it."""
+    known = after("a")
+    for _ in range(5):
+        known.wrote(PONG, call=False)
+    before = kept(known)
+    for _ in range(10 * under_test.MOST):
+        known.wrote(PONG, call=False)
+    assert kept(known) == before
+    assert known.meant(error()) is None
+    assert known.answered("a") is None  # it may have been about one of our answers
+    known.wrote(request("b"), call=True)
+    known.wrote(request("c"), call=True)
+    known.answered("c")
+    assert known.meant(error()) == "b"
+
+
+def test_an_error_is_about_a_call_again_once_what_may_be_meant_beside_it_is_one_that_names_nobody() -> None:
+    known = after("a")
+    known.wrote(PONG, call=False)
+    known.wrote(PONG, call=False)
+    known.wrote(request("b"), call=True)
+    assert known.meant(error()) is None
+    assert [known.answered("a"), known.answered("b")] == [None, None]
+    known.wrote(request("c"), call=True)
+    known.wrote(request("d"), call=True)
+    said = error()
+    assert known.meant(said) is None
+    assert known.answered("c") is said
+    assert said.id == "d"
+
+
+def test_for_a_second_error_while_the_first_waits_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    suspects = vars(Nameless)["_suspects"]
+
+    def counted(self: Nameless) -> dict[int, str | int | None]:
+        looked.append(1)
+        found: dict[int, str | int | None] = suspects(self)
+        return found
+
+    monkeypatch.setattr(Nameless, "_suspects", counted)
+    known = after("a", "b", "c")
+    for _ in range(100):
+        assert known.meant(error()) is None
+    assert len(looked) == 1

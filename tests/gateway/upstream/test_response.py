@@ -132,6 +132,37 @@ def test_headers_without_end_are_refused() -> None:
         read(Response(), [b"HTTP/1.1 200 OK\r\n", *[b"a: b\r\n" * 10_000] * 20])
 
 
+ENDLESS = {  # what is no data, and comes again and again
+    "interim heads": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", "headers are too long"),
+    "headers of one": (b"HTTP/1.1 100 Continue\r\n", b"a: b\r\n", "headers are too long"),
+    "trailers": (CHUNKED + b"0\r\n", b"a: b\r\n", "trailers are too long"),
+    "extensions": (CHUNKED, b"1;%s\r\na\r\n" % (b"x" * 500), "broken chunk"),
+}
+
+
+@pytest.mark.parametrize(("before", "each", "why"), ENDLESS.values(), ids=ENDLESS.keys())
+def test_what_is_no_data_has_an_end(before: bytes, each: bytes, why: str) -> None:
+    response = Response()
+    assert read(response, [before]) == b""
+    with pytest.raises(BadResponse, match=why):
+        read(response, [each * 100] * (2 * LONGEST_LINE // len(each * 100) + 1))
+
+
+@pytest.mark.parametrize("before", [b"", INTERIM])
+def test_a_head_that_comes_as_a_whole_is_not_too_long_either(before: bytes) -> None:
+    with pytest.raises(BadResponse, match="headers are too long"):
+        read(Response(), [before + HEAD + b"a: %s\r\n\r\n" % (b"b" * LONGEST_LINE)])
+
+
+def test_many_interim_heads_and_longer_lines_of_chunks_are_usual() -> None:
+    signed = b"1000;chunk-signature=%s\r\n%s\r\n" % (b"a" * 64, b"x" * 4096)
+    trailers = b"grpc-status: 0\r\n" * 100
+    response = Response()
+    whole = INTERIM * 1000 + CHUNKED + signed * 2000 + b"0\r\n" + trailers + b"\r\n"
+    assert len(read(response, [whole])) == 2000 * 4096
+    assert response.done
+
+
 def test_many_small_chunks_cost_their_length_and_not_its_square() -> None:
     def seconds(count: int) -> float:
         data = CHUNKED + b"1\r\na\r\n" * count

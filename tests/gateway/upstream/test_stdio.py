@@ -257,6 +257,28 @@ def test_a_child_that_does_not_read_holds_up_requests_but_no_courtesies() -> Non
     with_child(python("import time; time.sleep(600)"), scenario)
 
 
+def test_answers_wait_for_a_child_that_asks_and_does_not_read_but_not_without_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(under_test, "MOST_ANSWERS", 2)
+    pong = SessionMessage(types.JSONRPCResponse(jsonrpc="2.0", id=1, result={}))
+
+    async def scenario(pipes: Pipes) -> None:
+        await pipes.write.send(note({"x": "y" * 1_000_000}))
+        waiting = [asyncio.create_task(pipes.write.send(pong)) for _ in range(5)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert [each.done() for each in waiting] == [False, False, True, True, True]
+        for each in waiting:
+            each.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        again = asyncio.create_task(pipes.write.send(pong))
+        await asyncio.sleep(0)
+        assert not again.done()
+        again.cancel()
+
+    with_child(python("import time; time.sleep(600)"), scenario)
+
+
 def test_a_child_that_floods_lets_others_have_their_turn() -> None:
     line = json.dumps({"jsonrpc": "2.0", "method": "notifications/x"})
     turns = 0
@@ -277,7 +299,29 @@ def test_a_child_that_floods_lets_others_have_their_turn() -> None:
     with_child(python(f"import sys; sys.stdout.write(({line!r} + '\\n') * 4_000)"), scenario)
 
 
-def test_what_is_more_than_anybody_wants_to_hear_is_heard_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+NOTE = {"jsonrpc": "2.0", "method": "notifications/x"}
+PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+BESIDE: dict[str, tuple[str, int]] = {  # a line, and how many of five are messages
+    "notifications": (json.dumps(NOTE), 5),
+    "requests": (json.dumps(PING), 5),
+    "noise": ("hello", 0),
+    "nothing": ("", 0),
+}
+
+
+@pytest.mark.parametrize(("line", "count"), BESIDE.values(), ids=BESIDE.keys())
+def test_what_is_more_than_anybody_wants_to_hear_is_heard_at_its_pace(
+    line: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert paced(line, count, monkeypatch) == [0.5, 1.0]
+
+
+def test_answers_are_heard_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert paced(json.dumps({"jsonrpc": "2.0", "id": 1, "result": {}}), 5, monkeypatch) == []
+
+
+def paced(line: str, count: int, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long was waited before these were heard, of five such lines."""
     waited: list[float] = []
     sleep = asyncio.sleep
 
@@ -286,11 +330,10 @@ def test_what_is_more_than_anybody_wants_to_hear_is_heard_at_its_pace(monkeypatc
         await sleep(0)
 
     async def scenario(pipes: Pipes) -> None:
-        assert len(await all_of(pipes)) == 5
+        assert len(await all_of(pipes)) == count
 
     monkeypatch.setattr(under_test, "PIPE", Pace(3, 2.0))
     monkeypatch.setattr(under_test, "_now", lambda: 100.0)
     monkeypatch.setattr("gateway.upstream.stdio.asyncio.sleep", slept)
-    line = json.dumps({"jsonrpc": "2.0", "method": "notifications/x"})
-    with_child(python(f"print(({line!r} + '\\n') * 5)"), scenario)
-    assert [each for each in waited if each >= 0.5] == [0.5, 1.0]  # who waits for the child's end looks more often
+    with_child(python(f"print(({line!r} + '\\n') * 5, end='')"), scenario)
+    return [each for each in waited if each >= 0.5]  # who waits for the child's end looks more often

@@ -1,6 +1,7 @@
 """One connection and one exchange on it, without a socket where bytes are enough, with one where it can die."""
 
 import asyncio
+import itertools
 import json
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -399,5 +400,179 @@ def test_a_result_keeps_its_text_in_whatever_pieces_it_comes(stream: bool) -> No
                 replied = await exchange.answer
             assert isinstance(replied, Replied)
             assert replied.message["result"].text == b'{"n" : 1e2}'
+
+    asyncio.run(scenario())
+
+
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
+CHUNKED = JSON + b"transfer-encoding: chunked\r\n\r\n"
+FLOODS = {  # a beginning, and what a server may say again and again
+    "line feeds": (UNTIL_CLOSE, b"\n"),
+    "carriage returns": (UNTIL_CLOSE, b"\r"),
+    "comments": (UNTIL_CLOSE, b":\n"),
+    "data without a value": (UNTIL_CLOSE, b"data\n"),
+    "chunks of a body": (CHUNKED, b"1\r\n \r\n"),
+    "chunks of events": (SSE, b"1\r\n:\r\n"),
+    "chunks of lines": (SSE, b"2\r\n\n\n\r\n"),
+}
+LONG_EVENT = (UNTIL_CLOSE, b"data: and so on\n")
+
+
+class Ears:
+    """In the place of a meter: what was counted, and so many seconds until more is heard, by turns."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *late: float) -> None:
+        self.counted: list[float] = []
+        self._late, self.rested = itertools.cycle(late), not any(late)
+        monkeypatch.setattr(under_test, "Meter", lambda _: self)
+
+    def late(self, count: float, _now: float) -> float:
+        self.counted.append(count)
+        return next(self._late)
+
+
+@pytest.mark.parametrize(("begin", "flood"), [*FLOODS.values(), LONG_EVENT], ids=[*FLOODS.keys(), "a long event"])
+def test_a_server_that_cuts_what_it_says_as_finely_as_it_can_lets_others_have_their_turn(
+    begin: bytes, flood: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ears, frames = Ears(monkeypatch, 0.0), 10_000
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(10**6)
+            made.far.sendall(begin + flood * frames)
+            turns = 0
+
+            def count() -> None:
+                nonlocal turns
+                turns += 1
+                loop.call_soon(count)
+
+            loop = asyncio.get_running_loop()
+            loop.call_soon(count)
+            await made.until(lambda: exchange.heard > len(flood.strip(b"\r\n12")) * (frames - 1) and not exchange.more)
+            assert turns > frames / 256
+            assert made.near.is_reading()
+            assert sum(ears.counted) > (frames - 300) / under_test.FRAMES
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("begin", "flood"), FLOODS.values(), ids=FLOODS.keys())
+def test_who_says_next_to_nothing_without_a_pause_is_not_listened_to_for_ever(
+    begin: bytes, flood: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ears(monkeypatch, 1e-6, 0.0)  # though others keep us from hearing it at once, now and then
+    monkeypatch.setattr(under_test, "MOST_EMPTY", 1000)
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(10**6)
+            made.far.sendall(begin + flood * 5000)
+            async with asyncio.timeout(30):
+                assert await exchange.answer == InDoubt(under_test.ABSURD)
+            await made.lost()
+            assert made.free == []
+
+    asyncio.run(scenario())
+
+
+SLOW = {
+    "heartbeats": (0.0, b":\n\n" * 30),
+    "messages": (1e-6, b"id: 1\n" * 30 + b"data: " + json.dumps(note(1)).encode() + b"\n\n"),
+}
+
+
+@pytest.mark.parametrize(("late", "said"), SLOW.values(), ids=SLOW.keys())
+def test_who_says_next_to_nothing_at_a_pace_that_can_be_heard_or_between_messages_is_heard(
+    late: float, said: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ears(monkeypatch, late)
+    monkeypatch.setattr(under_test, "MOST_EMPTY", 1000)
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(10**6)
+            made.far.sendall(SSE)
+            for _ in range(200):
+                made.far.sendall(b"%x\r\n%s\r\n" % (len(said), said))
+                await asyncio.sleep(0)
+            made.far.sendall(event(ANSWER) + END)
+            async with asyncio.timeout(30):
+                assert await exchange.answer == Replied(ANSWER)
+            await made.until(lambda: made.free)
+
+    asyncio.run(scenario())
+
+
+def test_many_messages_that_come_at_once_are_heard_in_order_and_the_connection_is_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Ears(monkeypatch, 0.0)
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(10**6)
+            made.far.sendall(SSE + b"".join(event(note(number)) for number in range(500)) + event(ANSWER) + END)
+            async with asyncio.timeout(30):
+                assert await exchange.answer == Replied(ANSWER)
+            await made.until(lambda: made.free)
+            assert made.heard == [note(number) for number in range(500)]
+            assert made.near.is_reading()
+            again = made.begin()
+            made.far.sendall(plain(ANSWER))
+            async with asyncio.timeout(30):
+                assert await again.answer == Replied(ANSWER)
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_behind_much_that_is_looked_at_later_is_heard_though_its_server_has_gone() -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(10**6)
+            made.far.sendall(UNTIL_CLOSE + b":\n" * 2000 + b"data: " + json.dumps(ANSWER).encode() + b"\n\n")
+            made.far.close()
+            async with asyncio.timeout(30):
+                assert await exchange.answer == Replied(ANSWER)
+            await made.lost()
+
+    asyncio.run(scenario())
+
+
+def test_of_who_is_given_up_nothing_more_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    Ears(monkeypatch, 0.0)
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin(10**6)
+            made.far.sendall(SSE + b"".join(event(note(number)) for number in range(500)))
+            await made.until(lambda: exchange.more)
+            made.wire.end("enough")
+            heard = len(made.heard)
+            await made.lost()
+            assert await exchange.answer == InDoubt("enough")
+            assert len(made.heard) == heard < 500
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stream", [plain(ANSWER), SSE + event(ANSWER) + END, plain_event(ANSWER)])
+def test_a_usual_answer_is_not_metered(stream: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ears = Ears(monkeypatch, 0.0)
+
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(stream)
+            assert await exchange.answer == Replied(ANSWER)
+            assert ears.counted == []
 
     asyncio.run(scenario())
