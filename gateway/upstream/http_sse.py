@@ -220,8 +220,8 @@ class Posts(ObjectSendStream[SessionMessage]):
             self.unsent(post.message.id)
 
     def _call_off(self, message: types.JSONRPCMessage) -> None:
-        """Nobody waits any more: neither for what the server says to the POST of that request, nor for this to leave. It is
-        a courtesy, and left out where the server takes nothing.
+        """Nobody waits any more: neither for what the server says to the POST of that request, nor for this to leave.
+        It is a courtesy, and left out where the server takes nothing.
         """
         request_id = cast("types.RequestId", (getattr(message, "params", None) or {}).get("requestId"))
         post = self._open.get(request_id)

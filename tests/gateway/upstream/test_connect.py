@@ -165,6 +165,7 @@ class Held:
         self.ids: dict[str, str] = {}  # of the calls that have come, by their tool
         self._posts: dict[str, asyncio.StreamWriter] = {}
         self._stream: asyncio.StreamWriter
+        self._more = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -183,6 +184,7 @@ class Held:
         if message.get("method") == "tools/call":
             name = message["params"]["name"]
             self.ids[name], self._posts[name] = message["id"], writer
+            self._more.set()
             return
         answered(writer, 202)
         results = {"initialize": HELLO, "tools/list": LISTED}
@@ -197,7 +199,8 @@ class Held:
 
     async def came(self, *names: str) -> None:
         while set(self.ids) < set(names):
-            await asyncio.sleep(0)
+            self._more.clear()
+            await self._more.wait()
 
 
 def answered(writer: asyncio.StreamWriter, status: int) -> None:

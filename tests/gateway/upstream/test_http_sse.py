@@ -135,6 +135,7 @@ class Desk(httpx2.AsyncBaseTransport):
         self.came: list[str] = []  # which messages have been taken, by their id or their method
         self.cut: list[str] = []  # ... and not been answered before they were called off
         self._answers: dict[str, asyncio.Future[httpx2.Response]] = {}
+        self._more = asyncio.Event()
         self.says: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -145,6 +146,7 @@ class Desk(httpx2.AsyncBaseTransport):
         message = json.loads(b"".join([piece async for piece in request.stream]))
         name = str(message.get("id", message.get("method")))
         self.came.append(name)
+        self._more.set()
         try:
             return await self._answer(name)
         except asyncio.CancelledError:
@@ -168,7 +170,8 @@ class Desk(httpx2.AsyncBaseTransport):
     async def took(self, *names: str) -> None:
         """... and nothing else."""
         while len(self.came) < len(names):
-            await asyncio.sleep(0)
+            self._more.clear()
+            await self._more.wait()
         await anyio.wait_all_tasks_blocked()
         assert self.came == list(names)
 
@@ -270,12 +273,12 @@ def test_what_is_given_up_before_the_server_had_any_of_it_is_unsent_and_never_se
 
 
 @pytest.mark.parametrize("cancelled_first", [True, False])
-def test_what_is_given_up_just_when_it_is_taken_is_one_or_the_other(cancelled_first: bool) -> None:  # noqa: FBT001 - a table
+def test_what_is_given_up_just_when_it_is_taken_is_one_or_the_other(cancelled_first: bool) -> None:
     async def work(_read: Any, write: Any, desk: Desk, _broken: list[str]) -> None:
         write.unsent = (unsent := list[Any]()).append
         desk.reading.clear()
         task = await under_way(write.send(asked("a")))
-        steps = [task.cancel, desk.reading.set]
+        steps: list[Callable[[], object]] = [task.cancel, desk.reading.set]
         for step in steps if cancelled_first else reversed(steps):
             step()
         with pytest.raises(asyncio.CancelledError):
