@@ -22,7 +22,7 @@ from gateway.call import JsonObject
 from gateway.upstream import wire
 from gateway.upstream.auth.carrying import carrying
 from gateway.upstream.connection import CLIENT, Connection, Link
-from gateway.upstream.http_sse import http_sse
+from gateway.upstream.http_sse import Posts, http_sse
 from gateway.upstream.nameless import Nameless
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.pool import Pool
@@ -87,8 +87,8 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
     opened = await _open(stack, opening, link)
     streams, pipes = opened.streams, opened.pipes
     exchange = Exchange(nameless=Nameless() if _is_one_stream(opening.transport) else None)
-    if pipes is not None:
-        pipes.tell(exchange)
+    if (sender := pipes or opened.posts) is not None:
+        sender.tell(exchange)
     talk = Talk(opening.name, link.doubt, opening.updated, may_ask=bool(opening.capabilities))
     stack.callback(talk.hush)
     outgoing = Outgoing(streams[1], exchange)
@@ -144,6 +144,7 @@ class _Opened:
     streams: TransportStreams
     pipes: Pipes | None = None
     http: SafeTransport | None = None
+    posts: Posts | None = None
 
 
 async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
@@ -154,12 +155,13 @@ async def _open(stack: AsyncExitStack, opening: Opening, link: Link) -> _Opened:
         )
         link.explain = pipes.why
         return _Opened((pipes.read, pipes.write), pipes)
-    safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling, fragile=transport.sse)
+    safe = SafeTransport(link.lose, inner=carrying(transport), ceiling=opening.ceiling, one_stream=transport.sse)
     client = _http_client(transport.headers, opening, safe)
     await stack.enter_async_context(client)
     if transport.sse:
         older = http_sse(transport.url, client, ceiling=opening.ceiling, broken=link.end)
-        return _Opened(await stack.enter_async_context(older))
+        read, posts = await stack.enter_async_context(older)
+        return _Opened((read, posts), posts=posts)
     streams = streamable(transport.url, client, ceiling=opening.ceiling)
     return _Opened(await stack.enter_async_context(streams), http=safe)
 
@@ -183,18 +185,19 @@ class _Listener:
 
     def __call__(self, item: SessionMessage) -> bool:
         message = item.message
+        about = item.metadata.related_request_id if isinstance(item.metadata, ServerMessageMetadata) else None
         if isinstance(message, (types.JSONRPCResponse, types.JSONRPCError)):
-            self._hear_answer(message)
+            self._hear_answer(message, about)
             return False
         self._exchange.hear()
         if isinstance(message, types.JSONRPCNotification):
             self._talk.hear({"method": message.method, "params": message.params})
             return False
-        about = item.metadata.related_request_id if isinstance(item.metadata, ServerMessageMetadata) else None
         return self._talk.asked(message, self._answer, about)
 
-    def _hear_answer(self, message: types.JSONRPCResponse | types.JSONRPCError) -> None:
-        if not self._exchange.named(message) and not self._has_said:
+    def _hear_answer(self, message: types.JSONRPCResponse | types.JSONRPCError, about: types.RequestId | None) -> None:
+        """What came in return to the POST of a request is not what is said of requests on the one stream."""
+        if about is None and not self._exchange.named(message) and not self._has_said:
             self._has_said = True
             log.warning(
                 "server %s says in an error (%s) no id, and it may be about several requests, or none: nobody gets it",

@@ -27,6 +27,7 @@ NOTIFICATION_PATIENCE = 5.0  # seconds
 STREAM_PATIENCE = 1.0  # seconds for the stream of a session to open: some servers say nothing before there is news
 CUT = "toolgate.cut"  # an extension of a response whose body ended at the ceiling
 _SESSION = "mcp-session-id"
+_UNKNOWN = (401, 403, 404)  # whoever posts, or the session in his address
 
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64, keepalive_expiry=REST)
@@ -35,8 +36,8 @@ LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=64, keepa
 class SafeTransport(httpx2.AsyncBaseTransport):
     """Wraps the real transport. `broken` is called with the reason when the server is not there, or not as it was.
 
-    A request that fails in another way says nothing about the others, so it is only answered; but with `fragile` it
-    is reported too: over HTTP+SSE nothing is written after a failed POST (`http_sse`).
+    A request that fails in another way says nothing about the others, so it is only answered. With `one_stream`, as
+    over HTTP+SSE, the connection is nothing without that, and over when the server does not know any more who posts.
     """
 
     def __init__(
@@ -45,12 +46,12 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         *,
         inner: httpx2.AsyncBaseTransport | None = None,
         ceiling: int = wire.MAX_MESSAGE,
-        fragile: bool = False,
+        one_stream: bool = False,
     ) -> None:
         self._inner = inner or httpx2.AsyncHTTPTransport(limits=LIMITS)
         self._broken = broken
         self._ceiling = ceiling
-        self._fragile = fragile
+        self._one_stream = one_stream
         self._in_session, self._heard = False, asyncio.Event()  # ... what came of the first GET
         self.reached: str | None = None  # the address to which redirects led a POST, the last time that they did
 
@@ -100,7 +101,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
     async def _elsewhere(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         await response.aclose()
         why = elsewhere(request, response)
-        if self._fragile:
+        if self._one_stream:
             self._broken(why)
         if request.method != "POST":
             return httpx2.Response(503, request=request)
@@ -109,7 +110,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
     def _failed(self, request: httpx2.Request, error: httpx2.TransportError) -> httpx2.Response:
         why = str(error).rstrip(".") or type(error).__name__
         unsent = isinstance(error, _UNSENT)
-        if unsent or self._fragile:
+        if unsent or (self._one_stream and request.method != "POST"):
             self._broken(why)
         if request.method != "POST":
             return httpx2.Response(503, request=request)
@@ -120,7 +121,7 @@ class SafeTransport(httpx2.AsyncBaseTransport):
         body = await _read(response)
         if response.status_code == 404 and _SESSION in request.headers:
             return _json_rpc(request, transport_error("session_lost", "the server has forgotten the session"))
-        if self._fragile:
+        if self._one_stream and response.status_code in _UNKNOWN:
             self._broken(answered(response.status_code))
         if _is_error(body):
             headers = {"content-type": "application/json"}

@@ -23,7 +23,7 @@ class Exchange:
     `unanswered` those of them to which the server has said nothing yet, each with what was `heard` when it left.
     `more`: what their errors say that the SDK does not hand on. `nameless`: where an error may come that names no
     request; `late` is one of which that is clear now. `heard` counts all that the server says, and `pending` tells how
-    much there is of what it has not said to its end.
+    much there is of what it has not said to its end; `unread`, whether such an error may be about what it has not read.
     """
 
     frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
@@ -34,11 +34,12 @@ class Exchange:
     late: types.JSONRPCError | None = None
     heard: int = 0
     pending: Callable[[], int] = lambda: 0
+    unread: Callable[[], bool] = lambda: False
 
     def named(self, message: types.JSONRPCResponse | types.JSONRPCError) -> bool:
         """Whether it is known whose answer this is; an error that names nobody is given the name, where it is."""
         if self.nameless is not None:
-            if message.id is None and isinstance(message, types.JSONRPCError):
+            if message.id is None and not self.unread() and isinstance(message, types.JSONRPCError):
                 message.id = self.nameless.meant(message)
             if message.id is not None:
                 self.late = self.nameless.answered(message.id)

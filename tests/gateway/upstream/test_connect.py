@@ -1,16 +1,19 @@
 """Which era a server is taken for; and whose an error is that names no request."""
 
 import asyncio
+import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import InDoubt, Refused
+from gateway.call import InDoubt, Refused, Unsent
 from gateway.upstream.connect import negotiate
 from gateway.upstream.outcomes import transport_error
-from gateway.upstream.spec import Era
+from gateway.upstream.spec import Era, Http, ServerSpec
 
 UNREACHABLE = MCPError.from_error_data(transport_error("unsent", "refused"))
 REFUSED = MCPError.from_error_data(transport_error("refused", "log in", code=401))
@@ -147,5 +150,105 @@ def test_while_a_call_that_was_given_up_may_be_meant_the_next_one_is_not(
             await given_up(up, call("late/act", {"hold": True}))
             outcome = await up.forward(call("late/act", {"nameless": {}}), timeout=0.5, meta={})
             assert isinstance(outcome, InDoubt)
+
+    asyncio.run(scenario())
+
+
+HELLO = {"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}, "serverInfo": {"name": "held", "version": "1"}}
+LISTED = {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in ("a", "b")]}
+
+
+class Held:
+    """HTTP+SSE. The POST of a call is answered when a test says so, and nothing else comes of it."""
+
+    def __init__(self) -> None:
+        self.ids: dict[str, str] = {}  # of the calls that have come, by their tool
+        self._posts: dict[str, asyncio.StreamWriter] = {}
+        self._stream: asyncio.StreamWriter
+        self._more = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                if head.startswith(b"GET"):
+                    self._stream = writer
+                    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+                    writer.write(b"event: endpoint\ndata: /post\n\n")
+                else:
+                    size = head.lower().split(b"content-length:")[1].split(b"\r\n")[0]
+                    self._hear(json.loads(await reader.readexactly(int(size))), writer)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    def _hear(self, message: dict[str, Any], writer: asyncio.StreamWriter) -> None:
+        if message.get("method") == "tools/call":
+            name = message["params"]["name"]
+            self.ids[name], self._posts[name] = message["id"], writer
+            self._more.set()
+            return
+        answered(writer, 202)
+        results = {"initialize": HELLO, "tools/list": LISTED}
+        if "id" in message:
+            self.say(id=message["id"], result=results.get(message["method"], {}))
+
+    def say(self, **more: Any) -> None:
+        self._stream.write(b"event: message\ndata: %s\n\n" % json.dumps({"jsonrpc": "2.0", **more}).encode())
+
+    def settle(self, name: str, status: int) -> None:
+        answered(self._posts[name], status)
+
+    async def came(self, *names: str) -> None:
+        while set(self.ids) < set(names):
+            self._more.clear()
+            await self._more.wait()
+
+
+def answered(writer: asyncio.StreamWriter, status: int) -> None:
+    writer.write(b"HTTP/1.1 %d Any\r\ncontent-length: 0\r\n\r\n" % status)
+
+
+@asynccontextmanager
+async def held() -> AsyncIterator[tuple[Held, ServerSpec]]:
+    made = Held()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield made, ServerSpec("held", Http(f"http://127.0.0.1:{port}/sse", sse=True), era="legacy")
+    finally:
+        server.close()
+
+
+def test_over_one_stream_a_call_that_is_refused_where_it_was_posted_ends_alone(upstreams: Any, call: Any) -> None:
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), held() as (server, spec), upstreams(spec) as up:
+            first, second = [
+                asyncio.ensure_future(up.forward(call(f"held/{name}"), timeout=2 * PATIENCE, meta={})) for name in "ab"
+            ]
+            await server.came("a", "b")
+            server.say(id=None, error={"code": -32700, "message": "Parse error"})
+            server.settle("a", 400)
+            assert await first == Refused(400, "server `held` answered HTTP 400")
+            server.say(id=None, error={"code": -32700, "message": "Parse error"})
+            server.say(id=server.ids["b"], result={"content": []})
+            assert (await second).result == {"content": []}
+            assert up.status()[0].restarts == 0
+
+    asyncio.run(scenario())
+
+
+def test_over_one_stream_a_call_that_is_given_up_before_it_was_posted_is_unsent(
+    upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.upstream.http_sse.MOST", 1)
+
+    async def scenario() -> None:
+        async with asyncio.timeout(PATIENCE), held() as (server, spec), upstreams(spec) as up:
+            first = asyncio.ensure_future(up.forward(call("held/a"), timeout=2 * PATIENCE, meta={}))
+            await server.came("a")
+            outcome = await up.forward(call("held/b"), timeout=0.1, meta={})
+            assert isinstance(outcome, Unsent)
+            server.say(id=server.ids["a"], result={"content": []})
+            assert (await first).result == {"content": []}
+            assert set(server.ids) == {"a"}
 
     asyncio.run(scenario())

@@ -13,6 +13,7 @@ from gateway.upstream import safe_transport as under_test
 from gateway.upstream.meter import Pace
 from gateway.upstream.outcomes import error_in, fate_of
 from gateway.upstream.safe_transport import LISTEN_SILENCE, NOTIFICATION_PATIENCE, SafeTransport
+from gateway.upstream.statuses import answered
 
 URL = "http://localhost/mcp"
 
@@ -54,7 +55,7 @@ def sent(
 ) -> tuple[httpx2.Response, list[str], Scripted]:
     broken: list[str] = []
     inner = Scripted(answer)
-    options = {key: more.pop(key) for key in ("fragile", "ceiling") if key in more}
+    options = {key: more.pop(key) for key in ("one_stream", "ceiling") if key in more}
 
     async def scenario() -> httpx2.Response:
         transport = SafeTransport(broken.append, inner=inner, **options)
@@ -89,9 +90,24 @@ def test_a_network_error_answers_its_own_post_and_says_how_far_it_came(
     assert broken == reported
 
 
-def test_with_a_fragile_client_every_failed_post_is_reported() -> None:
-    assert sent(failing(httpx2.ReadError("reset")), fragile=True)[1] == ["reset"]
-    assert sent(lambda _: httpx2.Response(500), fragile=True)[1] == ["the server answered HTTP 500"]
+@pytest.mark.parametrize(
+    ("answer", "method", "reported"),
+    [
+        (failing(httpx2.ReadError("reset")), "POST", []),
+        (lambda _: httpx2.Response(500), "POST", []),
+        (lambda _: httpx2.Response(400), "POST", []),
+        (lambda _: httpx2.Response(429), "POST", []),
+        (failing(httpx2.ConnectError("refused")), "POST", ["refused"]),
+        (lambda _: httpx2.Response(401), "POST", [answered(401)]),
+        (lambda _: httpx2.Response(403), "POST", [answered(403)]),
+        (lambda _: httpx2.Response(404), "POST", [answered(404)]),
+        (failing(httpx2.ReadError("reset")), "GET", ["reset"]),
+    ],
+)
+def test_of_one_stream_it_is_reported_that_it_is_not_there_or_that_the_server_does_not_know_who_posts(
+    answer: Callable[[httpx2.Request], httpx2.Response], method: str, reported: list[str]
+) -> None:
+    assert sent(answer, method, one_stream=True)[1] == reported
 
 
 def test_another_request_gets_a_plain_error() -> None:

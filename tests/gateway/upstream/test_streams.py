@@ -8,6 +8,7 @@ import mcp_types as types
 import pytest
 from mcp.shared.message import SessionMessage
 
+from gateway.upstream.nameless import Nameless
 from gateway.upstream.outcomes import transport_error
 from gateway.upstream.streams import Exchange, Incoming, Outgoing
 
@@ -109,3 +110,15 @@ def test_the_end_of_what_the_server_says_is_noticed() -> None:
         await wire.close()
 
     asyncio.run(scenario())
+
+
+def test_while_something_may_be_unread_an_error_that_names_nobody_is_nobodys() -> None:
+    exchange = Exchange(nameless=Nameless())
+    assert exchange.nameless is not None
+    exchange.nameless.wrote(types.JSONRPCRequest(jsonrpc="2.0", id="a", method="tools/call"), call=True)
+    error = types.JSONRPCError(jsonrpc="2.0", id=None, error=types.ErrorData(code=-32700, message="Parse error"))
+    exchange.unread = lambda: True
+    assert not exchange.named(error)
+    exchange.unread = lambda: False
+    assert exchange.named(error)
+    assert error.id == "a"
