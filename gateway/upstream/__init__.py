@@ -17,7 +17,8 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     augmented       a call that its server makes as a task only
     talk            what a server says besides answers: progress, logs, questions
     watching        what we want to be told: changed lists, changed resources
-    listing         all pages of tools, prompts and resources, judged one by one; `sharing`: alike, kept once
+    listing         tools, prompts and resources, judged one by one; `sharing`: alike, kept once
+    paging          their pages, read one after the other, within bounds
     pulse           whether a server that let a call go by without a word is still there
     renewing        lists whose time is over are asked for anew when somebody wants them
     outcomes        what an answer, an error or a silence means: Answered, Refused, Unsent, InDoubt; `statuses` in words
