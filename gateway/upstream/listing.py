@@ -18,16 +18,16 @@ from gateway.call import JsonObject, Tool, pin_of
 from gateway.offer import GATEWAYS, About, Hint, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
-from gateway.upstream.paging import Ask, Size, paged, weight
+from gateway.upstream.paging import LONGEST, Ask, Size, paged, weight
 from gateway.upstream.sharing import share
-from gateway.verbatim import Verbatim, depth_over
+from gateway.verbatim import Overlong, Verbatim, depth_over
 from gateway.visible import shortened
 
 __all__ = ["Listing", "judge", "list_everything", "list_offers", "list_tools", "problem_of"]
 
-MAX_TOOL = 256 * 1024  # bytes of one definition
 MOST_GATEWAYS, LONGEST_GATEWAY = 1000, 64  # behind a server, and characters of the name of one
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
+_TOO_LARGE = f"its definition is larger than {LONGEST // 1024} KB"
 LONGEST_SHOWN = 60  # characters of a name that can't be used
 # MCP 2025-11-25, Tools: tool names have letters, digits, `_`, `-` and `.`, at most 128; but this is a SHOULD, older
 # versions have no such rule, and servers are out there that group tools by `/` or write words. Models see another name
@@ -94,8 +94,8 @@ async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) 
         return _size(definition, text, kept=not problem)
 
     beyond, hint = await paged(ask, method, key, take)
-    rejected = _noted(rejected, f"{server}/({key})", beyond)
-    return Listing(rejected=rejected, offers=tuple(offers), about=About(hints={method: hint}))
+    noted = _noted(rejected, f"{server}/({key})", beyond)
+    return Listing(rejected=noted, offers=tuple(offers), about=About(hints={method: hint}))
 
 
 def _noted(rejected: Mapping[str, str], everything: str, beyond: str) -> Mapping[str, str]:
@@ -239,29 +239,36 @@ def _problem_of_definition(definition: Any, text: bytes | None) -> str:
     """`text` is what it looks like when we write it."""
     if not isinstance(definition, dict):
         return "its definition is not a JSON object"
+    is_large = text is not None and (len(text) > LONGEST or _own(definition) > 2 * LONGEST)
+    if is_large or isinstance(definition, Overlong):
+        return _TOO_LARGE
     # As many levels as brackets at the most: it is rarely worth counting.
     if text is None or text.count(b"{") + text.count(b"[") > MAX_TOOL_DEPTH:
         if depth_over(definition, MAX_TOOL_DEPTH):
             return f"its definition is nested more than {MAX_TOOL_DEPTH} levels deep"
         if flaw := wire.flaw_in(definition):
             return f"its definition can't be passed on: {flaw}"
-    is_large = text is None or len(text) > MAX_TOOL or _kept(definition) > 2 * MAX_TOOL
-    return f"its definition is larger than {MAX_TOOL // 1024} KB" if is_large else ""
+    return "" if text is not None else _TOO_LARGE
 
 
 def _size(definition: Any, text: bytes | None, *, kept: bool) -> Size:
     if text is None:
-        return Size(MAX_TOOL)
-    return Size(len(text), weight(text) + _kept(definition) if kept else 0)
+        return Size(LONGEST)
+    heavy = weight(text) + _own(definition)
+    return Size(heavy, heavy if kept else 0)
 
 
-def _kept(definition: JsonObject) -> int:
+def _own(definition: Any) -> int:
     """The bytes of its own text, where that is kept: a number may have any number of digits."""
     return len(definition.text) if isinstance(definition, Verbatim) else 0
 
 
 def _written(definition: Any) -> bytes | None:
-    """None for what can't be written: nested too deeply, a lone surrogate, a number that JSON does not have."""
+    """None for what can't be written (nested too deeply, a lone surrogate, a number that JSON does not have), or need
+    not be.
+    """
+    if isinstance(definition, Overlong):
+        return None
     try:
         return wire.dump(definition)
     except (ValueError, RecursionError):  # a UnicodeEncodeError is a ValueError

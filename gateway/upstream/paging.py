@@ -1,8 +1,8 @@
 """A list of a server, read page by page: each item is looked at as its page comes, and what is not kept is let go of.
 
-How many pages there are, and how large each of them is, is up to the server. So there is a bound for the items, for what
-is kept of them and for all that is read, and no page is held while the next one is waited for. What is beyond is left
-out, with a note: the server is used with what came before.
+How many pages there are, and how large each of them is, is up to the server. So there is a bound for the items, for
+what is kept of them and for all that is read, and no page is held while the next one is waited for. What is beyond is
+left out, with a note: the server is used with what came before.
 """
 
 import asyncio
@@ -16,17 +16,18 @@ from typing import Any
 from gateway.offer import UNHINTED, Hint
 from gateway.verbatim import Verbatim, listed
 
-__all__ = ["MAX_ITEMS", "MAX_LIST", "MAX_PAGES", "Ask", "NoList", "Patience", "Size", "paged", "weight"]
+__all__ = ["LONGEST", "MAX_ITEMS", "MAX_LIST", "MAX_PAGES", "Ask", "NoList", "Patience", "Size", "paged", "weight"]
 
 MAX_PAGES = 100
 MAX_ITEMS = 10_000  # tools, or whatever is listed
+LONGEST = 256 * 1024  # bytes of one item
 MAX_LIST = 32 * 1024 * 1024  # bytes of what is kept of a list; and of its pages, after which no other is asked for
 LONGEST_HINT = 24 * 3600 * 1000  # milliseconds, as the SDK has it
 OTHERS = 0.15  # of the time to connect: there are three lists beside the tools
 
 _VALUE = 48  # bytes of memory, at the least, for each value beside its text, which may be two of them
 _MANY = 256  # items that are looked at while all others wait
-_MUCH = 1024 * 1024  # ... or bytes of them
+_MUCH = 256 * 1024  # ... or bytes of them
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
@@ -37,7 +38,7 @@ class NoList(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many bytes an item has, and how many of them are kept: none of one that can't be used."""
+    """How many bytes of an item were looked at, and how many are kept: none of one that can't be used."""
 
     seen: int
     kept: int = 0
@@ -101,7 +102,7 @@ class _Reading:
         """The next one. Nothing of it is held here afterwards, but what its items were taken for."""
         asked = time.monotonic()
         page = await self._ask(self._method, {} if self._cursor is None else {"cursor": self._cursor})
-        items = listed(page, self._key) if isinstance(page, Mapping) else None
+        items = listed(page, self._key, 2 * LONGEST) if isinstance(page, Mapping) else None
         if not isinstance(items, list):
             raise NoList(f"the answer to `{self._method}` holds no list of {self._key}")
         self.hint = _both(self.hint, _hint_in(page, asked))
