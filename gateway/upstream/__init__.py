@@ -22,6 +22,7 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     pulse           whether a server that let a call go by without a word is still there
     renewing        lists whose time is over are asked for anew when somebody wants them
     outcomes        what an answer, an error or a silence means: Answered, Refused, Unsent, InDoubt; `statuses` in words
+    plainly         what libraries call a failure, in our own words
     streams, wire   what is sent is what was judged; what is received is not touched
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die

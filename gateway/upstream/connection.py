@@ -218,8 +218,8 @@ class Connection:
         return frozenset((("messages", self.exchange.heard), ("bytes", self.exchange.pending()), *wires))
 
     async def unasked(self) -> None:
-        """Returns when no question of the server is open. A server may read nothing before it is answered: until then it
-        is a person who is silent, and how long the server is counts anew from there.
+        """Returns when no question of the server is open. It may read nothing before it is answered: until then it is a
+        person who is silent, and how long the server is counts anew from there.
         """
         if await self.talk.unasked():
             self.link.silent = 0.0
