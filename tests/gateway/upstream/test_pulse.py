@@ -195,7 +195,8 @@ class Person:
     """A client of the older era who can be asked, and takes his time."""
 
     def __init__(self) -> None:
-        self.key, self.capabilities, self.modern, self.spared = "k", {"elicitation": {}}, False, False
+        self.key, self.modern, self.spared = "k", False, False
+        self.capabilities: dict[str, Any] = {"elicitation": {}}
         self.wants_progress, self.log_level = False, None
         self.asked, self.answers = asyncio.Event(), asyncio.Event()
 
