@@ -1,7 +1,8 @@
 """What a result links to, as the client knows it: resources, embedded or not, and user interfaces. Pure.
 
 A server names its resources by its own URIs. Where another one has a resource of that name, the client's is another one
-(`uris`), and with the server's own he would read somebody else's, or nothing.
+(`uris`), and with the server's own he would read somebody else's, or nothing. So he would with a link to what no server
+lists, where several have resources.
 """
 
 import operator
@@ -15,6 +16,9 @@ from gateway.verbatim import altered
 
 __all__ = ["linked", "linked_state", "uri_of"]
 
+MOST_LOOKED_UP = 100  # links of one result: each is held against all templates
+_LINK = "resource_link"
+
 _Change = Callable[[Any], Any]
 
 
@@ -22,16 +26,31 @@ def linked(result: JsonObject, server: str, uris: Uris) -> JsonObject:
     """What this server's tool or prompt has come to, with links by which the client can read them; the same object
     where they are the server's own.
     """
-    if not uris.shared:
+    if len(uris.servers) < 2:
         return result
+    names = _Names(server, uris)
 
     def block(one: Any) -> Any:
-        return _block(one, lambda uri: uris.exposed(server, uri))
+        return _block(one, names.of_link if isinstance(one, dict) and one.get("type") == _LINK else names.exposed)
 
-    told = apps.renamed(result, lambda uri: uris.exposed(server, uri))
+    told = apps.renamed(result, names.exposed)
     for key, change in (("content", block), ("messages", lambda message: _with(message, "content", block))):
         told = _with(told, key, change) if isinstance(told.get(key), list) else told
     return result if told is result else altered(told, result)
+
+
+class _Names:
+    """How the client knows what one result of this server names."""
+
+    def __init__(self, server: str, uris: Uris) -> None:
+        self._server, self._uris, self._left = server, uris, MOST_LOOKED_UP
+
+    def exposed(self, uri: str) -> str:
+        return self._uris.exposed(self._server, uri)
+
+    def of_link(self, uri: str) -> str:
+        self._left -= 1
+        return self._uris.readable(self._server, uri) if self._left >= 0 else self.exposed(uri)
 
 
 def linked_state(state: JsonObject, server: str, uris: Uris) -> JsonObject:

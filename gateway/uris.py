@@ -22,6 +22,7 @@ __all__ = ["MAX_URI", "Uris", "meant", "qualified"]
 _SCHEME = "toolgate://"
 _APPS = f"{apps.SCHEME}toolgate/"
 _FORMS = ((_SCHEME, ""), (_APPS, apps.SCHEME))  # how a qualified URI begins, and what its server's own one begins with
+_WEB = ("http://", "https://")
 MAX_URI = 8192  # characters of a URI that a client may name, and that templates are tried on
 _MAX_TEMPLATE = 2048  # characters
 _MAX_EXPRESSIONS = 32
@@ -107,6 +108,16 @@ class Uris:
     def exposed(self, server: str, uri: str) -> str:
         """A server's own URI as clients know it."""
         return _exposed(f"{server}/{uri}", self.shared)
+
+    def readable(self, server: str, uri: str) -> str:
+        """The same for a link, which need not be listed: one that does not lead to its own server is named so that it
+        does. What stands on the web is read there.
+        """
+        known = self.exposed(server, uri)
+        if known != uri or server not in self.servers or uri[:8].lower().startswith(_WEB):
+            return known
+        found = self.route(uri)
+        return uri if found is not None and found.server == server else qualified(f"{server}/{uri}")
 
     def template(self, text: str) -> Offer | None:
         """The template that a client names by its text."""

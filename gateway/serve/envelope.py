@@ -136,7 +136,10 @@ def _cut(text: bytes, written: Sequence[bytes], first: int, end: int) -> tuple[i
     """
     for member in written:
         if text.startswith(member, begin := _over(text, first), end):
-            return _over(text, begin + len(member)) + 1, end  # behind the comma, if there is one
+            behind = _over(text, begin + len(member))
+            if behind != end and text[behind] != _COMMA:
+                return None  # a number of more digits
+            return behind + 1, end  # behind the comma, if there is one
         if text.endswith(member, first, last := _back(text, end)):
             comma = _back(text, last - len(member)) - 1
             if text[comma] == _COMMA:

@@ -59,7 +59,7 @@ def _resource_path(catalogue: Catalogue, params: JsonObject) -> str:
 
 
 def _by_tool(catalogue: Catalogue, params: JsonObject, result: JsonObject) -> JsonObject:
-    if not catalogue.uris.shared:  # nearly always
+    if len(catalogue.uris.servers) < 2:  # nothing can be another's
         return result
     return linked(result, catalogue.resolve(params["name"]).partition("/")[0], catalogue.uris)
 

@@ -152,8 +152,8 @@ class Supervisor:
             if (task := asyncio.current_task()) and task.cancelling():
                 raise
             self._broken("the connection broke")  # an SDK scope that falls apart cancels its own host
-        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - one broken server takes no other along
-            log.debug("server %s: %r", self.spec.name, error)
+        except (Exception, BaseExceptionGroup) as error:  # one broken server takes no other along
+            log.debug("server %s: %r", self.spec.name, error, exc_info=True)
             self._broken(shown(reason(error, self.spec), transport) or "the connection ended")
 
     async def _connected(self, stack: Stack, transport: Transport) -> None:

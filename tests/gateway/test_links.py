@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from gateway import links
 from gateway.links import linked, linked_state, uri_of
 from gateway.offer import Offer
 from gateway.uris import Uris
@@ -58,6 +59,36 @@ def test_a_result_without_a_shared_uri_is_the_same_object(result: dict[str, Any]
 def test_what_only_one_server_has_is_left_alone() -> None:
     result = {"content": [LINK]}
     assert linked(result, "a", Uris.of(OFFERS[:2], {})) is result
+
+
+APART = Uris.of([Offer("resource", "a", "x:1", {}), Offer("template", "b", "b:{n}", {})], {"a": False, "b": False})
+
+
+@pytest.mark.parametrize(
+    ("server", "uri", "told"),
+    [
+        ("a", "x:1", "x:1"),
+        ("a", "x:new", "toolgate://a/x:new"),  # nobody lists it, and two have resources
+        ("a", "ui://new", "ui://toolgate/a/new"),
+        ("a", "b:1", "toolgate://a/b:1"),  # it would be read of the other one
+        ("b", "b:1", "b:1"),
+        ("b", "x:1", "toolgate://b/x:1"),
+        ("c", "x:new", "x:new"),  # it has none
+        ("a", "HTTPS://x.example/", "HTTPS://x.example/"),
+    ],
+)
+def test_a_link_leads_to_the_server_that_gave_it(server: str, uri: str, told: str) -> None:
+    assert linked({"content": [{**LINK, "uri": uri}]}, server, APART)["content"][0]["uri"] == told
+    found = APART.route(told)
+    assert server == "c" or told.startswith("HTTPS") or (found and (found.server, found.name) == (server, uri))
+    embedded = {"content": [{"type": "resource", "resource": {"uri": uri, "text": ""}}]}
+    assert linked(embedded, server, APART) is embedded  # it is there already
+
+
+def test_of_very_many_links_the_first_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "MOST_LOOKED_UP", 2)
+    told = linked({"content": [{**LINK, "uri": "x:new"}] * 3}, "a", APART)["content"]
+    assert [one["uri"] for one in told] == ["toolgate://a/x:new"] * 2 + ["x:new"]
 
 
 def test_beside_a_name_that_is_another_one_a_result_keeps_its_text() -> None:

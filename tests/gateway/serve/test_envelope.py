@@ -75,6 +75,17 @@ def test_what_an_older_client_does_not_know_is_cut_out_of_a_text_that_stays(
     assert json.loads(modern)["result"]["_meta"] == {types.SERVER_INFO_META_KEY: INFO}
 
 
+@pytest.mark.parametrize("number", ["1.00", "5e-1", "0.1000000000000000055", "100", "1.0"])
+@pytest.mark.parametrize(
+    "text", ['{"ttlMs":%s,"content":[]}', '{"_meta":%s,"content":[]}', '{"_meta": %s}', '{"n":1,"_meta":%s}']
+)
+def test_a_number_is_cut_out_whole_or_not_at_all(text: str, number: str) -> None:
+    result = (text % number).encode()
+    for version in (OLDER, MODERN_PROTOCOL_VERSIONS[-1]):
+        whole = json.loads(response(7, read(result), "tools/call", version, INFO))["result"]
+        assert whole == around(json.loads(result), version)
+
+
 def test_the_same_words_within_a_name_stay_there() -> None:
     value = {"b": 1, "resultType": "complete", "c": 2, 'a"resultType': "complete"}
     text = json.dumps(value, separators=(",", ":")).encode()
