@@ -129,6 +129,11 @@ class Subject:
     def __str__(self) -> str:
         return f"{self.user} via {self.agent}" if self.agent else self.user
 
+    @property
+    def person(self) -> tuple[str, str]:
+        """Tenant and user: who it is, through whichever agent he asks. What is kept for somebody is kept by this."""
+        return self.tenant, self.user
+
 
 @value(frozen=True, slots=True)
 class Call:

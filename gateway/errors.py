@@ -9,6 +9,7 @@ A denial or a wait is a value (`gateway.call`), never an exception. An exception
     - LogInNeeded          it wants a log-in of this user's own  exit 4
   + StoreError             the store could not keep or find something
     - TooNew               a newer Toolgate has written it
+    - TooOld               an older one has, and nobody has brought it to this version yet
     - Unreadable           a row of it is damaged, or newer than this Toolgate: one run is concerned
     - UnknownRun           no such run
     - UnknownApproval      no such approval
@@ -48,6 +49,7 @@ __all__ = [
     "StoreError",
     "TooManyQuestions",
     "TooNew",
+    "TooOld",
     "ToolgateError",
     "UnknownApproval",
     "UnknownKey",
@@ -128,6 +130,16 @@ class TooNew(StoreError):
 
     def __init__(self, place: str) -> None:
         super().__init__(f"the store `{place}` was written by a newer Toolgate; update this one")
+
+
+class TooOld(StoreError):
+    """A store that an older Toolgate has written, where it is not to be brought to this version. 0: it is empty."""
+
+    def __init__(self, place: str, version: int, ours: int) -> None:
+        self.place, self.version = place, version
+        by = "by the next start, or by `toolgate store migrate`"
+        said = f"is of version {version}: it is brought to {ours} {by}" if version else f"is empty: it is made {by}"
+        super().__init__(f"the store `{place}` {said}")
 
 
 class Unreadable(StoreError):

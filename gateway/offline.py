@@ -214,14 +214,14 @@ def _must_be_doubted(run: Run, events: Sequence[Recorded], key: str) -> None:
 
 
 @contextlib.contextmanager
-def open_offline(config: Config) -> Iterator[Offline]:
-    """Opens store and policy. Raises ConfigError, PolicyError, StoreError.
+def open_offline(config: Config, *, as_it_is: bool = False) -> Iterator[Offline]:
+    """Opens store and policy; the store `as_it_is`, for who only looks. Raises ConfigError, PolicyError, StoreError.
 
     A policy that can't be used now and was in force before stays in force; without one, nothing is made.
     """
     built = None if is_made(config) else load(config.policy.model, config.policy.files)
     budgets = LiveBudgets(config.policy.budgets, config.agents)
-    store = open_store(config)
+    store = open_store(config, as_it_is=as_it_is)
     try:
         book = store.policies(config.policy.files, config.policy.kept_versions)
         policy = open_policy(policy_paths(config), book, built)

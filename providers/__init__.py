@@ -19,7 +19,19 @@ Nothing here imports `gateway`. Shapes: what Anthropic Messages, OpenAI Response
     replay, differing   an embedded model that plays a recorded run, and the first difference from it
     fake/               the same script on a socket, in all three formats, with faults
 
-The others are backends that stand before backends: they check, retry, move on, hold back, and keep secrets.
+The others are backends that stand before backends:
+
+    sound               every event is what the contract says
+    discreet            ... and tells no secrets
+    fitting             a request as a model takes it that can't do everything
+    late                connected when it is first asked
+    retrying            the same request again, where that may help
+    failover            ... or by the next model
+    limiter             who asks too soon waits: by a `bucket` of ours, and the `allowance` that an endpoint tells
+    breaker             an endpoint that fails again and again is left alone, by the table of `circuit`
+    own_errors          how these fail
+    reaching            whether an endpoint answers at all
+    clock               the time, for what waits and counts
 """
 
 from collections.abc import AsyncGenerator

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -432,6 +433,24 @@ def test_the_map_names_every_module_once() -> None:
     none(f"`{name}` is not on the map" for name in there - set(drawn))
     none(f"`{name}` is on the map but not there" for name in set(drawn) - there)
     none(f"`{name}` is on the map twice" for name in set(drawn) if drawn.count(name) > 1)
+
+
+@pytest.mark.parametrize("package", [name for name, path in PATHS.items() if path.stem == "__init__" and "." in name])
+def test_a_room_names_each_of_its_modules_once(package: str) -> None:
+    """In a line of its map, or else within what is said there, in backticks."""
+    said = ast.get_docstring(tree(package), clean=False) or ""
+    there = {name.removeprefix(f"{package}.").split(".")[0] for name in PATHS if name.startswith(f"{package}.")}
+    drawn = _mapped(said)
+    named = Counter([*drawn, *(name for name in re.findall(r"`(\w+)/?`", said) if name not in drawn)])
+    none(f"`{name}` is not named in {package}" for name in there - {"__main__"} - named.keys())
+    none(f"`{name}` is named twice in {package}" for name in there if named[name] > 1)
+    none(f"`{name}` is on the map of {package} but not there" for name in set(_mapped(said, gap=2)) - there)
+
+
+def _mapped(said: str, gap: int = 1) -> list[str]:
+    """What the lines of a map are about: four spaces (none, where nothing else is said), names, then what they are."""
+    lines: list[tuple[str, str, str]] = re.findall(r"^( {4})?(\w+/?(?:, \w+/?)*)((?(1) +| {2,}))\S", said, re.MULTILINE)
+    return [name.strip(" /") for _, names, space in lines if len(space) >= gap for name in names.split(",")]
 
 
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:

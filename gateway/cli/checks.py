@@ -22,7 +22,7 @@ from gateway.cli.options import Caller
 from gateway.cli.policy import knowing
 from gateway.cli.server_checks import running, servers
 from gateway.config import Config, load_budgets
-from gateway.errors import ConfigError, PolicyError, Problem, StoreError, TooNew
+from gateway.errors import ConfigError, PolicyError, Problem, StoreError, TooNew, TooOld
 from gateway.guard import foreign_claims
 from gateway.models import Models
 from gateway.names import split_path
@@ -107,26 +107,43 @@ def settings(config: Config) -> Iterator[Finding]:
 
 
 async def store(config: Config) -> list[Finding]:
-    """Whether the store can be read and written; and whether the clock goes on from where it was."""
+    """Whether the store can be read and written; and whether the clock goes on from where it was. One of an earlier
+    version stays that: a gateway that is running may be using it.
+    """
     if not is_made(config):
         return [_new_store(config.store.path), *clock(_now(), [])]
     in_file = config.store.url is None
     try:
-        opened = open_store(config)
+        opened = open_store(config, as_it_is=True)
+    except TooOld as error:
+        return [_old(config, error), *clock(_now(), [])]
     except (StoreError, ConfigError) as error:
         return [Finding("fail", "store", str(error), _mend_of_opening(config, error))]
     try:
-        await opened.expire()  # a transaction that writes, if only the answers that nobody gave in time
         rows = await opened.run_rows(1)
+        await opened.check()
+    except TooOld as error:
+        return [_old(config, error), *_readers(config), *clock(_now(), rows)]
     except StoreError as error:
         mend = "see that the disk is not full and the file may be written" if in_file else "see [store] url"
         return [Finding("fail", "store", str(error), mend)]
     finally:
         opened.close()
-    detail = (
-        f"{_near(config.store.path) if in_file else opened.place}: version {SCHEMA_VERSION}, opens and takes writes"
-    )
+    detail = f"{_where(config, opened.place)}: version {SCHEMA_VERSION}, opens and takes writes"
     return [Finding("ok", "store", detail), *_readers(config), *clock(_now(), rows)]
+
+
+def _where(config: Config, place: str) -> str:
+    return str(_near(config.store.path)) if config.store.url is None else place
+
+
+def _old(config: Config, error: TooOld) -> Finding:
+    """No warning where nothing is in it."""
+    where = _where(config, error.place)
+    if not error.version:
+        return Finding("ok", "store", f"{where}: it is empty, and made when it is needed")
+    detail = f"{where}: version {error.version}; it is brought to {SCHEMA_VERSION} by the next start"
+    return Finding("warn", "store", detail, "stop the gateways of the earlier version first, or see to a back-up")
 
 
 def _mend_of_opening(config: Config, error: Exception) -> str:

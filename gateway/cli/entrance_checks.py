@@ -25,7 +25,8 @@ async def clients(config: Config) -> list[Finding]:
         open_to = _open(serve.host) or Finding("ok", "clients", f"no log-in: whoever reaches {serve.host} is {who}")
         return [open_to, *_answering(config)]
     found = [Finding("ok", "clients", _ways(config))] if is_loopback(serve.host) else [_in_the_clear(serve.host)]
-    found += keys(await _keys(config), _now()) if serve.api_keys else []
+    known = await _keys(config) if serve.api_keys else None
+    found += keys(known, _now()) if known is not None else []
     return found + (await _issuer(config) if serve.oauth else [])
 
 
@@ -68,18 +69,18 @@ def keys(found: Sequence[ApiKey], now: int) -> Iterator[Finding]:
             yield Finding("warn", "keys", detail, f"toolgate keys create --user {key.user} --tenant {key.tenant}")
 
 
-async def _keys(config: Config) -> Sequence[ApiKey]:
-    """None, where the store can't be read: that is another finding."""
+async def _keys(config: Config) -> Sequence[ApiKey] | None:
+    """None where the store can't be read: that is another finding."""
     if not is_made(config):
         return ()
     try:
-        store = open_store(config)
+        store = open_store(config, as_it_is=True)
     except StoreError:
-        return ()
+        return None
     try:
         return await store.keys()
     except StoreError:
-        return ()
+        return None
     finally:
         store.close()
 

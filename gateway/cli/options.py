@@ -53,11 +53,14 @@ class Caller:
         usual = replace(self, tenant=None).config().identity.tenant
         return lambda tenant: "" if tenant == usual else f" --tenant {tenant}"
 
-    def offline(self) -> AbstractContextManager["Offline"]:
-        """What needs no server. Raises ConfigError, PolicyError, StoreError."""
+    def offline(self, *, as_it_is: bool = False) -> AbstractContextManager["Offline"]:
+        """What needs no server; who only looks takes the store `as_it_is`.
+
+        Raises ConfigError, PolicyError, StoreError.
+        """
         from gateway.offline import open_offline
 
-        return open_offline(self.config())
+        return open_offline(self.config(), as_it_is=as_it_is)
 
     def runtime(self) -> AbstractAsyncContextManager["Runtime"]:
         """Everything, with the servers connected. Raises ConfigError, PolicyError, StoreError."""

@@ -28,7 +28,7 @@ KINDS: "tuple[Kind, ...]" = ("runs", "sessions", "lasting", "audit")
 @caller
 def prune_command(age: str | None, kinds: Sequence["Kind"], dry_run: bool, as_json: bool, caller: Caller) -> int:
     """Delete runs that ended long ago, and whatever else is older than `[store.keep]` says. What waits stays."""
-    with caller.offline() as offline:
+    with caller.offline(as_it_is=dry_run) as offline:
         ages = _ages(offline, age, kinds)
         found = asyncio.run(_clear(offline, ages, dry_run=dry_run))
     if as_json:

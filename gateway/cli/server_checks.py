@@ -25,7 +25,7 @@ def running(config: Config) -> Sequence[str]:
     if not is_made(config):
         return []
     try:
-        opened = open_store(config)
+        opened = open_store(config, as_it_is=True)
     except (StoreError, ConfigError):  # told elsewhere
         return []
     try:

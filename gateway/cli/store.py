@@ -32,8 +32,9 @@ def status_command(as_json: bool, caller: Caller) -> int:
     config = caller.config()
     if not is_made(config):
         raise Stop(Exit.ERROR, f"there is no store yet: `{config.store.path}` is made when it is needed")
-    place, version = _opened(config)
+    place = _place(config)
     with open_record(config) as record:
+        version = record.version()
         rows = {table: sum(1 for _ in record.rows(table, columns[:1])) for table, columns in record.tables().items()}
     if as_json:
         emit({"place": place, "version": version, "rows": rows})
@@ -49,12 +50,13 @@ def status_command(as_json: bool, caller: Caller) -> int:
 @located
 def migrate_command(as_json: bool, caller: Caller) -> int:
     """Make the store, or bring it to the version of this Toolgate: as whoever opens it does."""
-    place, version = _opened(caller.config())
-    if as_json:
-        emit({"place": place, "version": version})
-    else:
-        click.echo(f"{place}: version {version}", err=True)
-    return Exit.OK
+    from gateway.store.migrations import SCHEMA_VERSION
+    from gateway.store.opening import open_store
+
+    store = open_store(caller.config())
+    store.close()
+    said = f"{store.place}: version {SCHEMA_VERSION}"
+    return _told(said, {"place": store.place, "version": SCHEMA_VERSION}, as_json)
 
 
 @store_command.command("backup", epilog=ends())
@@ -69,7 +71,7 @@ def backup_command(file: Path, as_json: bool, caller: Caller) -> int:
     config = caller.config()
     if not is_made(config):
         raise Stop(Exit.ERROR, f"there is no store yet at `{config.store.path}`")
-    place, _ = _opened(config)
+    place = _place(config)
     try:
         with open_record(config) as record, os.fdopen(_new(file), "w", encoding="utf-8") as out:
             rows = write(record, out)
@@ -108,14 +110,13 @@ def _told(text: str, told: dict[str, object], as_json: bool) -> int:
     return Exit.OK
 
 
-def _opened(config: "Config") -> tuple[str, int]:
-    """Its place and its version, which is that of this Toolgate from then on."""
-    from gateway.store.migrations import SCHEMA_VERSION
+def _place(config: "Config") -> str:
+    """Of a store that is there, as it is. Raises StoreError for one that can't be used."""
     from gateway.store.opening import open_store
 
-    store = open_store(config)
+    store = open_store(config, as_it_is=True)
     store.close()
-    return store.place, SCHEMA_VERSION
+    return store.place
 
 
 def _new(file: Path) -> int:

@@ -5,8 +5,12 @@ by a name, and where it is served), `output_schemas` (what an answer must fit), 
 servers), `auth_word` (how to get into them), `tool_word` (what is said of their single tools) and `network`, `folders`
 and `layers` (who is heard first), `loading` (all of it at once), `expansion` and `resolved_auth` (secrets, at the last
 moment), `own_secrets` (all that there are), `showing` and `masking` (what people see of it), `budgets`, `starter` (what
-`toolgate init` writes). Below them: `table` is what all tables share; `places`, `documents`, `toml_lines` and `jsonc`
-know in which line something stands; `findings` says what is wrong with it.
+`toolgate init` writes). Tables of their own have `channels` (how people are asked), `queueing` (workers), `serving`,
+`stores` and `extra_fields` (of an endpoint); of budgets.toml `budget_rules` and `tool_prices`, in `amounts` as people
+write them; `live_budgets` are those in force while the file is edited. Below them: `table` is what all tables share,
+`templates` are texts with `${VARIABLES}`, `fields` and `schemas` say what the models know of a key; `places`,
+`documents`, `toml_lines` and `jsonc` (both with a `cursor`) know in which line something stands; `findings` says what
+is wrong with it.
 """
 
 from gateway.config.budgets import SAFE, Budgets, load_budgets, parse_budget

@@ -14,6 +14,7 @@ the whole of it.
     forgetting   what a person has forgotten
     changes      two definitions, as lines that a person can compare
     document     `toolgate.lock` as text
+    known        ... and as a catalogue, for who asks no server
     notes        the held definitions as text
     files        both of them on disk: read whole, replaced whole, one writer at a time
     writing      what was seen is written down, in a thread

@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from gateway.names import split_path
-from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedEntry, PinnedServer, Pins
+from gateway.pins.entries import Accepted, Identity, Note, Notes, PinnedEntry, PinnedServer, Pins, within
 
 __all__ = ["Accepting", "accept", "waiting"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ def waiting(pins: Pins, notes: Notes, target: str | None = None, pin: str | None
         f"{name}/{tool}" for name, server in pins.items() for tool, entry in server.entries.items() if entry.added_at
     ]
     seen = _meant(notes, target, pin)
-    return tuple(path for path in sorted({*seen, *added}) if target is None or _within(path, target))
+    return tuple(path for path in sorted({*seen, *added}) if target is None or within(path, target))
 
 
 def accept(pins: Pins, notes: Notes, target: str | None, word: Accepted, pin: str | None = None) -> Accepting:
@@ -44,7 +41,7 @@ def accept(pins: Pins, notes: Notes, target: str | None, word: Accepted, pin: st
     made = _with_servers(pins, strangers, word)
     made = _with_tools(made, {path: seen[path] for path in paths if path in seen}, word)
     made = _vouched(made, [path for path in paths if path not in seen], word)
-    left = Notes(_without(notes.tools, seen.keys() & set(paths)), _without(notes.strangers, strangers))
+    left = notes.without(seen.keys() & set(paths), strangers)
     return Accepting(made, left, paths, tuple(strangers))
 
 
@@ -55,10 +52,6 @@ def _meant(notes: Notes, target: str | None, pin: str | None) -> Mapping[str, No
         for path, note in notes.tools.items()
         if not note.gone_at or (path == target and pin and note.pin.startswith(pin))
     }
-
-
-def _within(path: str, target: str) -> bool:
-    return target in (path, split_path(path)[0])
 
 
 def _with_servers(pins: Pins, strangers: Mapping[str, Identity], word: Accepted) -> Pins:
@@ -88,8 +81,3 @@ def _vouched(pins: Pins, paths: Iterable[str], word: Accepted) -> Pins:
         entry = replace(server.entries[tool], accepted=word, added_at="")
         made[name] = replace(server, entries={**server.entries, tool: entry})
     return made
-
-
-def _without(table: Mapping[str, T], names: Iterable[str]) -> Mapping[str, T]:
-    gone = set(names)
-    return {name: value for name, value in table.items() if name not in gone}

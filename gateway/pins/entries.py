@@ -2,13 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 from gateway.call import JsonObject, canonical, pin_of
+from gateway.names import split_path
 
 __all__ = ["Accepted", "Identity", "Note", "Notes", "PinnedEntry", "PinnedServer", "Pins", "Reason", "schema_hash"]
+__all__ += ["within"]
+
+T = TypeVar("T")
 
 Reason = Literal["changed", "new", "suspicious", "unpinned"]
 
@@ -115,6 +119,19 @@ class Notes:
 
     tools: Mapping[str, Note] = field(default_factory=dict)
     strangers: Mapping[str, Identity] = field(default_factory=dict)
+
+    def without(self, tools: Collection[str], strangers: Collection[str] = ()) -> "Notes":
+        """What is left when these are settled."""
+        return Notes(_without(self.tools, tools), _without(self.strangers, strangers))
+
+
+def _without(table: Mapping[str, T], names: Collection[str]) -> Mapping[str, T]:
+    return {name: value for name, value in table.items() if name not in names}
+
+
+def within(path: str, target: str) -> bool:
+    """Whether a path belongs to `target`: to that server, or it is that very thing."""
+    return target in (path, split_path(path)[0])
 
 
 def schema_hash(definition: JsonObject) -> str:

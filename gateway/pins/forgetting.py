@@ -1,15 +1,10 @@
 """What a person has forgotten: what was seen and is not there any more, or also what is pinned. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from gateway.names import split_path
-from gateway.pins.entries import Notes, PinnedServer, Pins
+from gateway.pins.entries import Notes, PinnedServer, Pins, within
 
 __all__ = ["Forgetting", "forget"]
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +20,13 @@ def forget(pins: Pins, notes: Notes, target: str, *, pinned: bool) -> Forgetting
     """Forgets what was held once, and is not there any more, within `target` (a server or a tool). With `pinned` all
     that is known of it: it is pinned anew when it is seen the next time, whatever it is then.
     """
-    gone = {path for path, note in notes.tools.items() if _within(path, target) and (pinned or note.gone_at)}
-    kept = Notes(_without(notes.tools, gone), notes.strangers)
+    gone = {path for path, note in notes.tools.items() if within(path, target) and (pinned or note.gone_at)}
+    kept = notes.without(gone, {target} if pinned else ())
     if not pinned:
         return Forgetting(pins, kept, tuple(sorted(gone)))
-    known = {path for path in _paths(pins) if _within(path, target)}
+    known = {path for path in _paths(pins) if within(path, target)}
     left = {name: _less(name, server, known) for name, server in pins.items() if name != target}
-    strangers = {name: now for name, now in notes.strangers.items() if name != target}
-    return Forgetting(left, Notes(kept.tools, strangers), tuple(sorted(gone | known)))
+    return Forgetting(left, kept, tuple(sorted(gone | known)))
 
 
 def _paths(pins: Pins) -> set[str]:
@@ -43,11 +37,3 @@ def _less(name: str, server: PinnedServer, gone: set[str]) -> PinnedServer:
     return replace(
         server, entries={thing: one for thing, one in server.entries.items() if f"{name}/{thing}" not in gone}
     )
-
-
-def _within(path: str, target: str) -> bool:
-    return target in (path, split_path(path)[0])
-
-
-def _without(table: Mapping[str, T], gone: set[str]) -> Mapping[str, T]:
-    return {path: value for path, value in table.items() if path not in gone}

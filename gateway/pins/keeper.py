@@ -132,6 +132,7 @@ class Keeper:
     def _write_down(self, last: _Judged, now: str) -> Written:
         """In a thread: nothing of the keeper changes meanwhile but what it shows."""
         written = replace(self._now, problem="")
+        # `_broken` is a belt: `write_down` reads the file again, and believes nothing of a broken one either
         if last.found.fresh and self._learns and not self._broken:
             written = write_down(self._files, written, last.seen, self._trust, now)
         note_down(self._files, review(written.pins, last.seen, self._trust, now), last.seen, written.pins, now)
@@ -171,7 +172,9 @@ class Keeper:
             return before, str(error.problems[0])
 
     def _reread(self) -> bool:
-        """Takes what was read; not if it was written meanwhile by ourselves: then the next look says what there is."""
+        """Takes what was read; not if it was written meanwhile by ourselves: then the next look says what there is, and
+        until then nothing is judged by older pins.
+        """
         reading, (before, stamp) = self._reading, self._read_of
         self._reading = None
         if reading is None or before is not self._now:

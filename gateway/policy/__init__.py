@@ -1,10 +1,10 @@
 """One immutable, fully checked reading of the policy files, and what admins do with it.
 
 What decides is exported here. Read in this order: `rows` (below it `said`, `cells`, `globs`, `obligations`,
-`compiler` with `quick`, `spelling`, `syntax`, `comparisons`, `functions` with `moments`, `patterns` and `zones`,
-`origins`, `logic`, `condition`, `scope`), `load` (files to `Policy`), `decide` (the answer; below it `index`, `roles`,
-and `readings` for lists), `live` (reload; below it `taking`: which edit is taken). What admins use stands in modules of
-its own, so that a call does not pay for it:
+`compiler` with `nodes` and `quick`, `wording`, `spelling`, `syntax`, `comparisons`, `functions` with `moments`,
+`patterns` and `zones`, `origins`, `logic`, `condition`, `scope`), `load` (`files` to `Policy`), `decide` (the answer;
+below it `index`, `roles`, and `readings` for lists), `live` (reload; below it `taking`: which edit is taken). What
+admins use stands in modules of its own, so that a call does not pay for it:
 
     explain    why a decision is what it is; below it `listing`, `misses` (what the nearest lines lack; under a model
                of one's own: `custom_misses`), `ways` (with which values it would be another), `paths` and `saw`
@@ -28,8 +28,9 @@ its own, so that a call does not pay for it:
                were like) and `again`
     tally      what both have found, counted
 
-Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers. Under a
-model of one's own (`custom`, with `matcher` and `custom_rows`) the engine decides: `stock`, a `Policy` like the other.
+Casbin's file format and meaning, but not its engine: the tests compare every decision with two stock enforcers (one is
+`oracle`, over the `model` that ours implements). Under a model of one's own (`custom`, with `matcher` and
+`custom_rows`) the engine decides: `stock`, a `Policy` like the other.
 """
 
 from gateway.policy.decide import Decision, Policy, Summary

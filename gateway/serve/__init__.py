@@ -15,7 +15,7 @@ Start at `front`, then follow a call.
     discovery   ... and `server/discover` without it
     application the SDK's server over HTTP; `later` makes it when a request needs it
     exchanges   a request that goes on to a server, in as many rounds as it takes; `kinds` is the table of such requests
-    states      what a modern client carries from one round to the next, sealed
+    states      what a modern client carries from one round to the next, sealed; `task_methods`: how he follows tasks
     consent     our own questions to clients: may this call be made?
     parking     calls of older servers that wait for a modern client's answer
     questions   what a client must have declared to be asked
@@ -37,7 +37,7 @@ Start at `front`, then follow a call.
 Every HTTP request passes `connections` (slow ones, and too many), then `edge`: first its `door`, where its head is
 looked at (`origins`: from where it may come; who is asking, which `asking` keeps), then its body. `crossing` has
 browsers show the answers to pages of other origins that may ask. `pages` are what anybody may see. What lasts longer
-than a request (streams, sessions) is looked at again by `lasting`.
+than a request (streams, sessions) is looked at again by `lasting`; `ended` brings a stream to its end.
 """
 
 import gateway.sdk  # noqa: F401 - before anything of the SDK

@@ -45,7 +45,7 @@ class Asker:
     @property
     def person(self) -> Person:
         """Tenant and user: who he is at every profile, and through whichever agent he asks."""
-        return self.subject.tenant, self.subject.user
+        return self.subject.person
 
     def told(self, fact: Fact) -> Fact:
         """A denial or a question as he is told of it (`results.afar`): where our files are, is for who is here."""

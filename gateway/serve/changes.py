@@ -134,7 +134,7 @@ class Listener:
             self._tell(UPDATED, {"uri": named.removesuffix(own) + key[1] if named.endswith(own) else uri})
 
     def _is_mine(self, subject: Subject | None) -> bool:
-        return subject is None or (subject.tenant, subject.user) == self.asker.person
+        return subject is None or subject.person == self.asker.person
 
     def _is_pending(self, method: str, about: str) -> bool:
         return f"{method} {about}" in self._pending

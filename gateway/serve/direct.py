@@ -174,9 +174,7 @@ class Direct:
             del self._calls[key]
 
     def _end(self, asker: Asker, session: str | None) -> None:
-        """It is about to be closed, if it is his: what is under way in it is called off."""
-        if session is None or self._handshakes.owner(session) not in (None, asker):
-            return
+        """It is about to be closed, if it is his: what he has under way in it is called off."""
         for underway in self._within(asker, session):
             underway.cancel()
 

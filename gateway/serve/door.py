@@ -222,7 +222,7 @@ def _still(authenticator: Authenticator, who: Identity, headers: Headers, path: 
     async def still() -> Standing:
         now = await authenticator.authenticate(presented, path)
         if isinstance(now, Identity):
-            return "good" if now.subject == who.subject else "gone"
+            return "good" if now.subject == who.subject else "gone"  # a belt: a credential does not become another's
         ended = now.status == 503 or (who.expires is not None and who.expires <= time.time())
         return "ended" if ended else "gone"
 

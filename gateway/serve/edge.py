@@ -13,6 +13,7 @@ from gateway.deadlines import Deadlines
 from gateway.serve.asgi import App, Message, Receive, Scope, Send, answer_json, dumped, with_message
 from gateway.serve.crossing import crossed
 from gateway.serve.door import MAX_BODY, VISIT, Door
+from gateway.serve.ended import ended_by
 from gateway.serve.people.visit import Visit
 from gateway.serve.strict import INVALID_REQUEST, Malformed, read_any
 from gateway.serve.watching import LAST_SEEN, is_watched
@@ -57,7 +58,7 @@ class Edge:
         elif scope["method"] == "POST":
             await self._post(scope, receive, send)
         else:
-            await self._listen(scope, receive, send)
+            await ended_by(self._closed, self._app)(scope, receive, send)  # a GET may be a stream without end
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -106,31 +107,6 @@ class Edge:
             raise
         finally:
             self._deadlines.drop(due)
-
-    async def _listen(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A GET may be a stream without end. When we close, it ends as a whole response does."""
-        unfinished = False
-
-        async def noted(message: Message) -> None:
-            nonlocal unfinished
-            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
-            await send(message)
-
-        await self._app(scope, self._until_closed(receive), noted)
-        if unfinished and self._closed.is_set():
-            await send({"type": "http.response.body", "body": b""})
-
-    def _until_closed(self, receive: Receive) -> Receive:
-        async def until_closed() -> Message:
-            message, closed = asyncio.ensure_future(receive()), asyncio.ensure_future(self._closed.wait())
-            try:
-                await asyncio.wait({message, closed}, return_when=asyncio.FIRST_COMPLETED)
-                return {"type": "http.disconnect"} if closed.done() else message.result()
-            finally:
-                message.cancel()
-                closed.cancel()
-
-        return until_closed
 
 
 async def _body(receive: Receive, most: int) -> bytes | None:

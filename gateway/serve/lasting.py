@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gateway.serve.asgi import App, Message, Receive, Scope, Send, first, message_of
+from gateway.serve.asgi import App, Receive, Scope, Send, first, message_of
 from gateway.serve.asking import ASKER, STILL, Asker, Still
+from gateway.serve.ended import ended_by
 from gateway.serve.farewell import SESSION, end_session
 from gateway.serve.sessions import IDLE_SECONDS, MAX_RUNS
 
@@ -62,7 +63,8 @@ class Lasting:
         if session is not None:
             self._note(session, _Session(still, scope["state"][ASKER], asyncio.get_running_loop().time()))
         if scope["method"] == "GET" or message_of(scope).get("method") == "subscriptions/listen":
-            await self._stream(scope, receive, send, still)
+            with self._held(still) as over:
+                await ended_by(over, self._app)(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -77,19 +79,6 @@ class Lasting:
         if len(self._sessions) > MAX_RUNS:
             self._sessions = {name: noted for name, noted in self._sessions.items() if self._owner(name) is not None}
         self._keep_looking()
-
-    async def _stream(self, scope: Scope, receive: Receive, send: Send, still: Still) -> None:
-        unfinished = False
-
-        async def noted(message: Message) -> None:
-            nonlocal unfinished
-            unfinished = message["type"] == "http.response.start" or message.get("more_body", False)
-            await send(message)
-
-        with self._held(still) as over:
-            await self._app(scope, _until(over, receive), noted)
-        if unfinished and over.is_set():
-            await send({"type": "http.response.body", "body": b""})
 
     @contextmanager
     def _held(self, still: Still) -> Iterator[asyncio.Event]:
@@ -141,18 +130,3 @@ async def _standing(still: Still) -> str:
     except Exception:
         log.exception("it could not be found out whether somebody may stay")
         return "ended"
-
-
-def _until(over: asyncio.Event, receive: Receive) -> Receive:
-    """`receive`, for whom the client goes when it is over."""
-
-    async def until() -> Message:
-        message, ended = asyncio.ensure_future(receive()), asyncio.ensure_future(over.wait())
-        try:
-            await asyncio.wait({message, ended}, return_when=asyncio.FIRST_COMPLETED)
-            return {"type": "http.disconnect"} if ended.done() else message.result()
-        finally:
-            message.cancel()
-            ended.cancel()
-
-    return until

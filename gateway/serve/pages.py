@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from gateway.auth.challenge import METADATA_PATH, Challenges, Resource
 from gateway.call import Subject
-from gateway.errors import PolicyError, StoreError
+from gateway.errors import PolicyError, StoreError, TooNew, TooOld
 from gateway.identity import Identity
 from gateway.serve.door import MCP_PATH, Page
 from gateway.serve.response import Response, in_json
@@ -27,14 +27,18 @@ FRESH = 1.0
 
 _KEPT = {"cache-control": "max-age=300", "vary": "origin"}  # what a page is told names its origin
 
+_NO_WRITES = "takes no writes"
+_UNUSABLE: Mapping[type[StoreError], str] = {TooNew: "is of a newer version", TooOld: "is of an older version"}
+
 log = logging.getLogger("toolgate.serve")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What `/ready` looks at. `write` raises StoreError when the store takes no transaction; `problem` is what is wrong
-    with the policy's files (the last good policy stays in force); `servers` says of each whether it is up;
-    `may_use` whether this subject may use anything of a server; `digest` is that of the policy in force.
+    """What `/ready` looks at. `write` raises StoreError when the store takes no transaction, or none of ours (TooNew,
+    TooOld); `problem` is what is wrong with the policy's files (the last good policy stays in force); `servers` says of
+    each whether it is up; `may_use` whether this subject may use anything of a server; `digest` is that of the policy
+    in force.
     """
 
     write: Callable[[], Awaitable[object]]
@@ -45,12 +49,15 @@ class Parts:
 
 
 class Readiness:
-    """The page `/ready`. The store is tried once in a second, however often strangers ask."""
+    """The page `/ready`. The store is tried once in a second, however many strangers ask; while it does not answer, all
+    of them wait for the same attempt, which goes on when they have gone.
+    """
 
     def __init__(self, parts: Parts, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._parts, self._clock = parts, clock
-        self._tried = float("-inf")
+        self._told = float("-inf")
         self._store = ""
+        self._attempt: asyncio.Task[str] | None = None
 
     async def page(self, who: Identity | None) -> Response:
         """200 when calls can be decided and recorded, 503 when not. A server that is down takes only its own tools."""
@@ -70,18 +77,31 @@ class Readiness:
         return in_json(found, 200 if store == "ok" else 503)
 
     async def _tried_store(self) -> str:
-        if self._clock() - self._tried > FRESH:
-            self._store, self._tried = await self._try(), self._clock()
+        if self._clock() - self._told <= FRESH:
+            return self._store
+        attempt = self._attempt = self._attempt or asyncio.create_task(self._try())
+        done, _ = await asyncio.wait({attempt}, timeout=CHECK_SECONDS)
+        if done:
+            return attempt.result()
+        if self._clock() - self._told > FRESH:  # the first of those who have waited
+            log.warning("not ready: the store has not answered for %g s", CHECK_SECONDS)
+            self._tell(_NO_WRITES)
         return self._store
 
     async def _try(self) -> str:
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                await self._parts.write()
-        except (StoreError, TimeoutError) as error:  # the path and the reason are not for strangers
+            await self._parts.write()
+        except StoreError as error:  # the path and the reason are not for strangers
             log.warning("not ready: %s", error)
-            return "takes no writes"
-        return "ok"
+            self._tell(_UNUSABLE.get(type(error), _NO_WRITES))
+        else:
+            self._tell("ok")
+        finally:
+            self._attempt = None
+        return self._store
+
+    def _tell(self, store: str) -> None:
+        self._store, self._told = store, self._clock()
 
 
 def _refused_at(problem: PolicyError | None) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Client:
         names, leads to nobody else's.
         """
         subject = self.asker.subject
-        whose = (subject.tenant, subject.user, subject.agent, self.asker.profile.name, self.asker.local)
+        whose = (*subject.person, subject.agent, self.asker.profile.name, self.asker.local)
         key = encode([*whose, self.session is not None, self.session or self.name]).decode()
         object.__setattr__(self, "key", key)
 

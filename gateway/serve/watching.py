@@ -85,7 +85,7 @@ class Watching:
             return _no(404, "there is no such run, or it is not yours to see")
         if told:
             return Response(b"", 204, {"cache-control": "no-store"})
-        if self._streams[who.tenant, who.user] >= MOST_EACH or self._streams.total() >= MOST:
+        if self._streams[who.person] >= MOST_EACH or self._streams.total() >= MOST:
             return _no(429, f"at most {MOST_EACH} streams at once are open for one person, and {MOST} for all", "5")
         return _Stream(lambda send: self._lasts(run_id, wish, send), lambda: self._held(who, still), self._closed)
 
@@ -96,11 +96,11 @@ class Watching:
     @contextlib.contextmanager
     def _held(self, who: Subject, still: Still | None) -> Iterator[Awaitable[None]]:
         """A stream of this person is open; what is yielded returns when he may not stay."""
-        self._streams[who.tenant, who.user] += 1
+        self._streams[who.person] += 1
         try:
             yield _may_not_stay(still)
         finally:
-            self._streams -= Counter({(who.tenant, who.user): 1})  # and forgets who has none
+            self._streams -= Counter({who.person: 1})  # and forgets who has none
 
     async def _lasts(self, run_id: str, wish: "_Wish", send: Send) -> None:
         with contextlib.suppress(StoreError, UnknownRun):  # its reader comes back

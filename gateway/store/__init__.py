@@ -2,6 +2,23 @@
 
 Whatever belongs together changes in one transaction: the events of a step, the budget reserved for it, the approval
 that it uses up. It is durable when `append` returns, and nothing has changed when it raises.
+
+    opening         the store that is configured
+    sqlite          one file, for one machine
+    postgres/       a database, for any number of them
+    database        what both do, with any `connection`: the contract, and what no run needs
+    migrations      the tables, as steps that only add; `versions`: of which version those of a file are
+    writer          group commit: what waits shares one `batch`, and its `ledger`
+    transactions    what one transaction does to a run
+    approvals       ... to a question; `answers` counts what people say, `lasting` remembers it, `outbox` tells it
+    jobs            ... to the queue: `claims` are what workers take up, `firings` what schedules submit
+    sessions        ... to those of a conversation
+    gone            ... to a run that somebody else ends; `removal`, one that is deleted
+    keys            ... to API keys; `policies`, to versions of the policy
+    lease           who drives a run; `waiting` for what other processes write
+    record          all that was recorded, end to end; `legible` where a row may be damaged, `wanted` as a list
+    copying         a whole store as a file; `moving`, one run, with its `belongings`
+    arriving        ... and read again: `told` its events, `kinds` whether values are of our types
 """
 
 from collections.abc import Callable, Sequence
@@ -21,30 +38,9 @@ from gateway.store.wanted import ALL, Wanted
 from gateway.task import Task
 from gateway.values import value
 
-__all__ = [
-    "Again",
-    "Change",
-    "Claim",
-    "Conclude",
-    "Consume",
-    "Enqueue",
-    "Finish",
-    "Fire",
-    "Follow",
-    "Lease",
-    "Once",
-    "Open",
-    "Recall",
-    "Reserve",
-    "Restore",
-    "RunRow",
-    "Seq",
-    "Settle",
-    "Store",
-    "Unchanged",
-    "run_account",
-    "title_of",
-]
+__all__ = ["Again", "Change", "Claim", "Conclude", "Consume", "Enqueue", "Finish", "Fire", "Follow", "Lease", "Once"]
+__all__ += ["Open", "Recall", "Reserve", "Restore", "RunRow", "Seq", "Settle", "Store", "Unchanged", "run_account"]
+__all__ += ["title_of"]
 
 
 @value(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from gateway.errors import StoreError
 from gateway.store.ledger import Ledger
-from gateway.store.migrations import SCHEMA_VERSION
+from gateway.store.migrations import SCHEMA_VERSION, SQLITE_ONLY, statements
 from gateway.store.record import Record
 
 __all__ = ["fill", "write"]
@@ -23,6 +23,7 @@ _MARK = "toolgate store"
 # What a process notes that only looks.
 _SEEN = ("sightings", "catalogues", "firings", "policy_processes", "policy_versions")
 _NAME = re.compile(r"[a-z][a-z_]*")
+_OF_ROWS = re.compile(r"^(?:INSERT|UPDATE) ", re.MULTILINE)
 
 
 def write(record: Record, out: IO[str]) -> int:
@@ -30,7 +31,7 @@ def write(record: Record, out: IO[str]) -> int:
     count, tables = 0, record.tables()
     if "runs" not in tables:
         raise StoreError("the tables of the store are not where they are looked for; nothing was written")
-    _line(out, {"what": _MARK, "version": SCHEMA_VERSION})
+    _line(out, {"what": _MARK, "version": record.version()})
     for table, columns in tables.items():
         _line(out, {"table": table, "columns": columns})
         for row in record.rows(table, columns):
@@ -48,14 +49,17 @@ def fill(db: Ledger, path: Path) -> int:
     """Puts everything that such a file has into an empty store, in a transaction; says how many rows. Raises StoreError
     for a store that is not empty, and for a file that is none, is not whole, or was written by a newer Toolgate.
 
-    What processes have noted of servers, schedules and policies by then is not missed, and does not count.
+    What processes have noted of servers, schedules and policies by then is not missed, and does not count. Rows of an
+    earlier version come in as they are, and what the steps since then do with rows is done with them.
     """
     for table in ("runs", "api_keys"):
         _check_empty(db, table)
     for table in _SEEN:
         db.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
     count, insert, width, rows = 0, "", 0, list[Sequence[Any]]()
-    for line in _lines(path):
+    lines = _lines(path)
+    version = next(lines)
+    for line in lines:
         if isinstance(line, list):
             if len(line) != width:
                 raise StoreError(f"`{path}` is damaged: a row of {len(line)} values, where there are {width} columns")
@@ -66,7 +70,17 @@ def fill(db: Ledger, path: Path) -> int:
             rows = []
         if isinstance(line, dict) and "table" in line:
             insert, width = _insert(db, path, line)
+    _bring_on(db, version)
     return count
+
+
+def _bring_on(db: Ledger, version: int) -> None:
+    """What later steps do with rows that were there. Those of SQLite alone are about how rows lie in a file, and about
+    answers of the time before there were back-ups.
+    """
+    for step in statements(version):
+        if _OF_ROWS.search(step) and SQLITE_ONLY not in step:
+            db.execute(step)
 
 
 def _check_empty(db: Ledger, table: str) -> None:
@@ -89,7 +103,7 @@ def _insert(db: Ledger, path: Path, line: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _lines(path: Path) -> Iterator[Any]:
-    """What stands behind the head, up to the end that says that it is one."""
+    """The version of the tables; then what stands behind the head, up to the end that says that it is one."""
     count = 0
     try:
         with path.open(encoding="utf-8") as file:
@@ -100,6 +114,7 @@ def _lines(path: Path) -> Iterator[Any]:
                 raise StoreError(f"`{path}` is damaged: its head says no version")
             if version > SCHEMA_VERSION:
                 raise StoreError(f"`{path}` was written by a newer Toolgate; update this one")
+            yield version
             for text in file:
                 line = json.loads(text)
                 yield line

@@ -71,7 +71,9 @@ class DatabaseStore(ABC):
 
     @abstractmethod
     async def check(self) -> None:
-        """Writes what is there already. Raises StoreError where nothing can be written."""
+        """Writes what is there already. Raises StoreError where nothing can be written; TooNew and TooOld where it can,
+        and is not to be by this version.
+        """
 
     @abstractmethod
     async def version(self) -> int:

@@ -13,7 +13,9 @@ The files are written for SQLite; `postgres.dialect` says the same to PostgreSQL
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "SQLITE_ONLY", "statements"]
+from gateway.errors import TooNew, TooOld
+
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "SQLITE_ONLY", "check_version", "statements"]
 
 # The file at place n leads from version n to n + 1.
 MIGRATIONS: tuple[str, ...] = (
@@ -46,3 +48,11 @@ def statements(version: int, until: int = SCHEMA_VERSION) -> Iterator[str]:
     for name in MIGRATIONS[version:until]:
         text = (Path(__file__).parent / name).read_text(encoding="utf-8")
         yield from (statement for part in text.split(";\n") if (statement := part.strip()))
+
+
+def check_version(version: int, place: str, *, least: int = SCHEMA_VERSION) -> None:
+    """Raises TooNew for a store of a newer version than ours, and TooOld for one of an older version than `least`."""
+    if version > SCHEMA_VERSION:
+        raise TooNew(place)
+    if version < least:
+        raise TooOld(place, version, SCHEMA_VERSION)

@@ -15,15 +15,19 @@ from gateway.store.sqlite import SqliteStore
 __all__ = ["is_made", "open_record", "open_store"]
 
 
-def open_store(config: Config, environ: Mapping[str, str] = os.environ) -> DatabaseStore:
-    """Opens it, and makes it where it is missing; the caller closes it. Raises ConfigError and StoreError."""
+def open_store(config: Config, environ: Mapping[str, str] = os.environ, *, as_it_is: bool = False) -> DatabaseStore:
+    """Opens it, brings it to this version, and makes it where it is missing; the caller closes it. `as_it_is` is for
+    who only looks: nothing in a store that is there is changed by that, and what an older Toolgate did not keep can't
+    be read in it. Raises ConfigError and StoreError, of which TooOld for one that is empty.
+    """
     url = config.store_url(environ)
+    as_it_is = as_it_is and is_made(config)
     if url is None:
-        return SqliteStore(config.store.path, synchronous=config.store.synchronous)
+        return SqliteStore(config.store.path, synchronous=config.store.synchronous, as_it_is=as_it_is)
     _check_driver(config)
     from gateway.store.postgres.store import PostgresStore
 
-    return PostgresStore(url)
+    return PostgresStore(url, as_it_is=as_it_is)
 
 
 def open_record(config: Config, environ: Mapping[str, str] = os.environ) -> AbstractContextManager[Record]:

@@ -19,6 +19,7 @@ from gateway.errors import StoreError
 from gateway.store.connection import Connection
 from gateway.store.lease import process_of
 from gateway.store.ledger import Ledger
+from gateway.store.versions import version_of
 
 __all__ = ["LONG", "Asked", "Period", "Record", "note", "opened", "shortened"]
 
@@ -130,6 +131,10 @@ class Record:
     def _each(self, sql: str, parameters: Any) -> Iterator[Any]:
         """Rows, of which only some are here at a time."""
         return iter(self._connection.execute(sql, parameters))
+
+    def version(self) -> int:
+        """Which version its tables are of."""
+        return version_of(self._connection)
 
     def tables(self) -> Mapping[str, Sequence[str]]:
         """All tables with their columns."""

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from gateway.budget import Spend
-from gateway.errors import StoreError, TooNew
+from gateway.errors import StoreError
 from gateway.store.database import DatabaseStore
-from gateway.store.migrations import SCHEMA_VERSION, statements
+from gateway.store.ledger import Ledger
+from gateway.store.migrations import SCHEMA_VERSION, check_version, statements
+from gateway.store.versions import is_settled, note, version_of
 from gateway.store.writer import Transaction, Writer
 
 __all__ = ["SCHEMA_VERSION", "SqliteStore"]
@@ -41,15 +43,23 @@ class SqliteStore(DatabaseStore):
         *,
         synchronous: Literal["normal", "full"] = "normal",
         clock: Callable[[], int] = _milliseconds,
+        as_it_is: bool = False,
     ) -> None:
-        """Opens or makes the file. `clock` gives milliseconds since 1970. Raises StoreError."""
-        self._path, self._synchronous, self._now = path, synchronous, clock
+        """Opens or makes the file; `as_it_is` changes nothing in it. `clock` gives milliseconds since 1970.
+
+        Raises StoreError.
+        """
+        self._path, self._synchronous, self._now, self._as_it_is = path, synchronous, clock, as_it_is
         self.place = str(path)
         with contextlib.ExitStack() as opened:
             try:
-                _make_private(path)
+                if not as_it_is:
+                    _make_private(path)
                 self._reader = opened.enter_context(contextlib.closing(self._connect()))
-                _migrate(self._reader, path)
+                if as_it_is:
+                    check_version(version_of(self._reader), self.place, least=1)
+                else:
+                    _migrate(self._reader, self.place)
                 self._writer = Writer(self._connect, inline=synchronous == "normal")
             except (OSError, sqlite3.Error) as error:
                 raise StoreError(f"the store `{path}` can't be opened: {error}") from None
@@ -60,13 +70,19 @@ class SqliteStore(DatabaseStore):
         self._reader.close()
 
     async def check(self) -> None:
-        await self._write(lambda db: db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}"))
+        await self._write(self._tried)
 
     def known_spend(self, account: str) -> Spend | None:
         return self._writer.spend(account)
 
     async def version(self) -> int:
         return int(self._read_apart("PRAGMA data_version")[0][0])  # a connection does not count what it writes itself
+
+    def _tried(self, db: Ledger) -> None:
+        """What the head of the file says is written into it: a page like any other, which is then as it was."""
+        check_version(version_of(db), self.place)
+        (said,) = db.execute("PRAGMA user_version").fetchone()
+        db.execute(f"PRAGMA user_version = {said}")
 
     def _write(self, work: Transaction[T]) -> Coroutine[Any, Any, T]:
         return self._writer.run(work)
@@ -92,10 +108,16 @@ class SqliteStore(DatabaseStore):
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+            f"{self._path.absolute().as_uri()}?mode=rw" if self._as_it_is else self._path,
+            uri=self._as_it_is,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
         )
         try:
-            _into_wal(connection)
+            if not self._as_it_is:
+                _into_wal(connection)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         except sqlite3.Error:
             connection.close()
@@ -123,19 +145,13 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) == SCHEMA_VERSION:
+def _migrate(connection: sqlite3.Connection, place: str) -> None:
+    if is_settled(connection):
         return
     connection.execute("BEGIN IMMEDIATE")  # of two processes that start together, one migrates
-    version = _version(connection)
-    if version > SCHEMA_VERSION:
-        connection.execute("ROLLBACK")
-        raise TooNew(str(path))
+    version = version_of(connection)
+    check_version(version, place, least=0)
     for statement in statements(version):
         connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    note(connection)
     connection.execute("COMMIT")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])

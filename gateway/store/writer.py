@@ -85,6 +85,7 @@ class Writer:
 
     def spend(self, account: str) -> Spend | None:
         """What is taken of an account, as of the last commit of this process, if that is known."""
+        # `_handed` is a belt: the memory is emptied when something is handed over
         return self._here.spend(account) if self._here is not None and not self._handed else None
 
     def close(self) -> None:

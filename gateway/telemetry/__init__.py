@@ -2,7 +2,8 @@
 
 Everybody else makes a finished `Span` and calls `emit`; there is no open span, no context and no global state.
 Telemetry fails open: nothing that happens here slows, stops or changes a run. Reading order: `span` (what a span is),
-`attributes` (what it may say), `destination` (where it goes), `otlp` (how), `propagation` (what is not passed on).
+`attributes` (what it may say), `destination` (where it goes), `otlp` (how), `recorder` (into memory, for tests),
+`propagation` (what is not passed on).
 """
 
 import os

@@ -23,8 +23,6 @@ __all__ = ["MOST", "OwnWatching"]
 
 MOST = 64  # subjects of one server
 
-_Who = tuple[str, str]
-
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
@@ -42,13 +40,13 @@ class OwnWatching:
         self, spec: ServerSpec, reaper: Reaper, public: Public, updated: Callable[[str, Subject], None]
     ) -> None:
         self._spec, self._reaper, self._public, self._updated = spec, reaper, public, updated
-        self._open: dict[_Who, _Watch] = {}
+        self._open: dict[tuple[str, str], _Watch] = {}
 
     async def subscribe(self, uri: str, subject: Subject) -> None:
         """Counted. Raises UpstreamUnavailable where there is no connection for him; MCPError or TimeoutError where the
         server says no.
         """
-        watch = self._open.get(_who(subject)) or self._opened(subject)
+        watch = self._open.get(subject.person) or self._opened(subject)
         watch.coming.append(uri)
         try:
             await self._subscribed(watch.server, uri, subject)
@@ -67,7 +65,7 @@ class OwnWatching:
             raise
 
     async def unsubscribe(self, uri: str, subject: Subject) -> None:
-        watch = self._open.get(_who(subject))
+        watch = self._open.get(subject.person)
         if watch is None:
             return
         try:
@@ -85,15 +83,15 @@ class OwnWatching:
             updated=partial(self._told, subject),
             public=replace(self._public, watched=Watched()),
         )
-        watch = self._open[_who(subject)] = _Watch(server, server.start())
+        watch = self._open[subject.person] = _Watch(server, server.start())
         return watch
 
     def _told(self, subject: Subject, uri: str) -> None:
         self._updated(uri, subject)
 
     def _close_unused(self, subject: Subject, watch: _Watch) -> None:
-        if not (watch.server.watched.uris or watch.coming) and self._open.get(_who(subject)) is watch:
-            del self._open[_who(subject)]
+        if not (watch.server.watched.uris or watch.coming) and self._open.get(subject.person) is watch:
+            del self._open[subject.person]
             watch.server.stop()
 
     async def stop(self) -> None:
@@ -101,7 +99,3 @@ class OwnWatching:
         for watch in watches:
             watch.server.stop()
         await asyncio.gather(*(watch.task for watch in watches), return_exceptions=True)
-
-
-def _who(subject: Subject) -> _Who:
-    return subject.tenant, subject.user

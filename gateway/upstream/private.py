@@ -196,5 +196,5 @@ def _unheard(_uri: str) -> None:
 
 def _key(caller: Caller, subject: Subject | None) -> _Key:
     """Who may share one. Those who can't be asked share by subject alone."""
-    who = (subject.tenant, subject.user) if subject else ("", "")
+    who = subject.person if subject else ("", "")
     return (caller.key if asks(caller.capabilities) else "", declared(relayed(caller.capabilities)), *who)

@@ -2,12 +2,14 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from referencing import Resource
 
-from gateway.bounded import MAX_KEYWORDS, MAX_STEPS
+from gateway.bounded import MAX_KEYWORDS, MAX_STEPS, Exhausted, bounded
 from gateway.call import Arguments, JsonObject, Tool, pin_of
 from gateway.schema import UNFINISHED, unusable, violation
 
@@ -130,6 +132,21 @@ def test_what_the_validator_does_by_itself_has_a_deadline_too(monkeypatch: pytes
     schema = {"$defs": {**deep, f"d{depth}": {"title": "x"}}, "properties": {"a": unevaluated}}
     assert said(schema, {"a": {"a": 1}}) is None
     assert said(schema, {"a": {"a": 1, "b": 1}}) == "the tool's input schema takes too many steps to check"
+
+
+@pytest.mark.parametrize(("now", "late"), [(0.9, False), (1.1, True)])
+def test_the_clock_is_looked_at_wherever_the_validator_asks_for_a_type(
+    monkeypatch: pytest.MonkeyPatch, now: float, late: bool
+) -> None:
+    """That is all it does with each of the keywords that it follows by itself."""
+    clock = [0.0]
+    monkeypatch.setattr("gateway.bounded.time.thread_time", lambda: clock[0])
+    validator, begin = bounded(Draft202012Validator, {})
+    begin((1, 1, 1.0))
+    clock[0] = now
+    with pytest.raises(Exhausted) if late else nullcontext():
+        for _ in range(1000):
+            validator.is_type({}, "object")
 
 
 def test_a_thread_that_is_long_at_one_schema_lets_others_on_and_an_event_loop_does_not_rest(

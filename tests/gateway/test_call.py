@@ -118,6 +118,12 @@ def test_a_subject_reads_as_people_write_it() -> None:
     assert str(Subject("user:ann", "acme")) == "user:ann"
 
 
+def test_a_person_is_the_same_through_whichever_agent_he_asks_and_nobody_elses_tenant() -> None:
+    ann = Subject("user:ann", "acme")
+    assert ann.person == replace(ann, agent="agent:support", since=1.0).person == ("acme", "user:ann")
+    assert ann.person != replace(ann, tenant="other").person
+
+
 def test_verdicts_say_what_they_are() -> None:
     assert [verdict.effect for verdict in (Allow("known"), Ask("approved"), Deny("valid"))] == ["allow", "ask", "deny"]
 

@@ -1,4 +1,26 @@
-"""`toolgate policy`: what admins do with their policy. Each command is a module, loaded when it is called."""
+"""`toolgate policy`: what admins do with their policy. Each command is a module, loaded when it is called.
+
+check           one line for each thing that is wrong or doubtful; `diagnosing` finds the same in open files' text
+testing         the policy's own tests; `testing_view` is what is printed of them
+formatting      the columns of policy files, aligned
+explain         one verdict, and every line that had to do with it
+can             every tool, for one subject
+who_can         everybody, for one tool
+suggest         lines that would have allowed what was denied; `suggest_view` prints them
+diff            which decisions another policy makes differently
+backtest        the calls that were made, decided again; `comparing` is what it shares with `diff`
+status          what is in force, what the files say, and who runs what
+versions        the policies that were in force
+shadow          a candidate beside the policy in force
+promote         ... becomes the policy
+rollback        the files as they were in an earlier version
+reload          whether the edited files are taken
+desk            what those that roll a policy out have before them
+putting         files that such a command writes
+knowing         what policies are held against: tools, and who was ever seen
+counting        numbers with their nouns
+lsp             help for editors; `language_server` has the protocol's words
+"""
 
 from collections.abc import Mapping
 

@@ -91,11 +91,13 @@ class Desk:
 
 
 @contextlib.contextmanager
-def opened(caller: Caller) -> Iterator[Desk]:
-    """The policy itself may be broken. What a command began that was killed is finished first.
+def opened(caller: Caller, *, looks: bool = False) -> Iterator[Desk]:
+    """The policy itself may be broken. What a command began that was killed is finished first. A store that a command
+    only `looks` at stays of the version that it is of.
 
     Raises ConfigError and StoreError.
     """
+    from gateway.errors import TooOld
     from gateway.policy.writing import finish
     from gateway.rollout import Paths
     from gateway.store.opening import open_store
@@ -104,7 +106,10 @@ def opened(caller: Caller) -> Iterator[Desk]:
     paths = Paths(config.policy.model, config.policy.files)
     with contextlib.suppress(OSError):  # then the command itself says what is wrong
         finish(paths.model, paths.policy)
-    store = open_store(config)
+    try:
+        store = open_store(config, as_it_is=looks)
+    except TooOld:  # nothing is in it yet
+        store = open_store(config)
     try:
         yield Desk(paths, store.policies(paths.policy, config.policy.kept_versions), _by())
     finally:

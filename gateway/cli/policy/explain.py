@@ -91,6 +91,7 @@ def _lasting(config: "Config", policy: "Policy", query: "Query") -> list[str]:
     from gateway.call import Arguments
     from gateway.config import own_secrets
     from gateway.credentials import holding
+    from gateway.errors import TooOld
     from gateway.reasons import of_lines
     from gateway.store.opening import is_made, open_store
 
@@ -98,7 +99,11 @@ def _lasting(config: "Config", policy: "Policy", query: "Query") -> list[str]:
         return []
     arguments = Arguments.parse(query.args)
     holds = holding(arguments, own_secrets(config, os.environ))
-    with closing(open_store(config)) as store:
+    try:
+        store = open_store(config, as_it_is=True)
+    except TooOld:  # nothing is in it yet
+        return []
+    with closing(store):
         found = store.lasting.about(query.subject, query.object)
     asking = {reason.name for reason in of_lines(policy, query)}
     such = (one for one in found if one.agent == query.subject.agent and one.alike(arguments))
@@ -201,7 +206,7 @@ async def _past(config: "Config", asked: _Asked) -> "Past":
         raise click.UsageError(
             "a recorded call has its own tool, action and agent: leave out --tool, --action, --agent"
         )
-    store = open_store(config)
+    store = open_store(config, as_it_is=True)
     try:
         row = await store.run_row(asked.run or "")
         events = await store.events(row.id)

@@ -116,7 +116,7 @@ async def _recorded(config: "Config") -> "People":
     from gateway.policy.lint.people import People
     from gateway.store.opening import open_store
 
-    store = open_store(config)
+    store = open_store(config, as_it_is=True)
     try:
         keys, runs = await store.keys(), await store.run_rows(_RUNS)
         approvals = await store.approvals(pending_only=False, limit=_RUNS)

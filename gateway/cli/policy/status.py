@@ -24,7 +24,7 @@ __all__ = ["disk_state", "status_command"]
 def status_command(as_json: bool, caller: Caller) -> int:
     """Say which policy is in force, what its files say now, and which process runs what."""
     say_nothing_of_servers()
-    with opened(caller) as desk:
+    with opened(caller, looks=True) as desk:
         in_force = desk.book.in_force()
         found = desk.on_disk(in_force)
         if as_json:

@@ -64,7 +64,7 @@ def _always_agreed_to(caller: Caller) -> list[str]:
     """The rules that ask for nothing: people say yes (`gateway.fatigue`). Whenever they were asked."""
     from gateway.fatigue import habits
 
-    with caller.offline() as offline:
+    with caller.offline(as_it_is=True) as offline:
         asked = asyncio.run(offline.store.approvals(pending_only=False, limit=sys.maxsize))
     return [habit.rule for habit in habits(asked) if habit.tired and not habit.of_budget]
 

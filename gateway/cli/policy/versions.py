@@ -20,7 +20,7 @@ __all__ = ["show_command", "versions_command"]
 @located
 def versions_command(as_json: bool, caller: Caller) -> int:
     """List the policies that were in force, the newest first: when, by whom, and how they came."""
-    with opened(caller) as desk:
+    with opened(caller, looks=True) as desk:
         versions, in_force = desk.book.versions(), desk.book.in_force()
     if as_json:
         emit([version.to_json(in_force) for version in versions])
@@ -41,7 +41,7 @@ def versions_command(as_json: bool, caller: Caller) -> int:
 @located
 def show_command(digest: str, name: str | None, as_json: bool, caller: Caller) -> int:
     """Print the files of a version, as they were. The beginning of its digest will do."""
-    with opened(caller) as desk:
+    with opened(caller, looks=True) as desk:
         version, model = desk.book.version(digest), desk.paths.model.name
         in_force = desk.book.in_force()
     files = dict(version.files.policy)

@@ -1,4 +1,16 @@
-"""`toolgate runs`: what happened, and what people do to runs. Each command is a module, loaded when it is called."""
+"""`toolgate runs`: what happened, and what people do to runs. Each command is a module, loaded when it is called.
+
+listing     runs, the newest first
+showing     what happened in one
+watching    ... as it happens
+stopping    what is under way stops
+settling    what became of a call in doubt
+undoing     what a run has done is undone
+forking     a run is taken up anew from any point of it
+notifying   news from outside
+moving      a run goes from one installation to another
+deleting    ... or goes for good
+"""
 
 from collections.abc import Mapping
 

@@ -5,6 +5,7 @@
     session     one connection
     commits     transactions that share a commit: one writer at a time, and none twice
     readers     connections that only read
+    record      the record, read from end to end
     store       a `gateway.store.Store` of these
 
 psycopg 3 is the driver because the transactions of a store are plain functions, run in the thread that commits them,

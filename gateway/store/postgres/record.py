@@ -44,6 +44,9 @@ class _PostgresRecord(Record):
     def _notes_sightings(self) -> bool:
         return True
 
+    def version(self) -> int:
+        return int(self._connection.execute("SELECT version FROM store_schema").fetchone()[0])
+
     def _each(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Iterator[Any]:
         return self._session.each(sql, parameters)
 

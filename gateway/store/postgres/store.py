@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from gateway.errors import StoreError, TooNew
+from gateway.errors import StoreError
 from gateway.store.batch import Transaction
 from gateway.store.database import DatabaseStore
-from gateway.store.migrations import SCHEMA_VERSION, statements
+from gateway.store.ledger import Ledger
+from gateway.store.migrations import SCHEMA_VERSION, check_version, statements
 from gateway.store.postgres.address import Address, address
 from gateway.store.postgres.commits import Commits, ServerClock
 from gateway.store.postgres.dialect import tables
@@ -40,8 +41,10 @@ CREATE TABLE IF NOT EXISTS store_writers (
 class PostgresStore(DatabaseStore):
     """A store in a database that is there. Its tables are made when it is opened first."""
 
-    def __init__(self, url: str, *, clock: Callable[[], int] | None = None) -> None:
-        """`clock` gives milliseconds since 1970, in the place of the server's. Raises StoreError."""
+    def __init__(self, url: str, *, clock: Callable[[], int] | None = None, as_it_is: bool = False) -> None:
+        """`as_it_is` makes no tables and changes none. `clock` gives milliseconds since 1970, in the place of the
+        server's. Raises StoreError.
+        """
         self._address, server = address(url), ServerClock()
         self._now = clock or server.now
         self.place = self._address.shown
@@ -50,7 +53,10 @@ class PostgresStore(DatabaseStore):
             return Session(self._address)
 
         with contextlib.closing(connect()) as session:
-            migrate(session, self._address)
+            if as_it_is:
+                _look(session, self._address)
+            else:
+                migrate(session, self._address)
         self._readers = Readers(connect, self._address)
         try:
             self._writer = Writer(lambda: Commits(connect, self._address, server), made_by=Commits.commit)
@@ -64,7 +70,12 @@ class PostgresStore(DatabaseStore):
         self._readers.close()
 
     async def check(self) -> None:
-        await self._write(lambda db: db.execute("UPDATE store_schema SET version = version").rowcount)
+        await self._write(self._tried)
+
+    def _tried(self, db: Ledger) -> None:
+        there = db.execute("SELECT to_regclass('store_schema')").fetchone() != (None,)
+        rows = db.execute("UPDATE store_schema SET version = version RETURNING version").fetchall() if there else []
+        check_version(rows[0][0] if rows else 0, self.place)
 
     async def version(self) -> int:
         rows = await self._rows("SELECT hashtextextended(CAST(pg_current_snapshot() AS text), 0)")
@@ -98,10 +109,17 @@ def migrate(session: Session, place: Address) -> None:
         raise StoreError(f"the store `{place.shown}` can't be opened: {place.explained(error)}") from None
 
 
+def _look(session: Session, place: Address) -> None:
+    """Raises TooNew; TooOld where there are no tables."""
+    try:
+        check_version(_version(session), place.shown, least=1)
+    except psycopg.Error as error:
+        raise StoreError(f"the store `{place.shown}` can't be opened: {place.explained(error)}") from None
+
+
 def _make(session: Session, place: Address) -> None:
     version = _version(session)
-    if version > SCHEMA_VERSION:
-        raise TooNew(place.shown)
+    check_version(version, place.shown, least=0)
     steps = [said for step in statements(version) if (said := tables(step)) is not None]
     session.script(_OWN_TABLES + ";".join(steps))
     session.script(f"DELETE FROM store_schema; INSERT INTO store_schema VALUES ({SCHEMA_VERSION})")  # noqa: S608

@@ -180,4 +180,4 @@ class Carrier:
 
 
 def _who(subject: Subject | None) -> _Who:
-    return (subject.tenant, subject.user) if subject else ("", "")
+    return subject.person if subject else ("", "")

@@ -60,11 +60,11 @@ class OnBehalf:
     def current(self, subject: Subject | None) -> Grant | None:
         if subject is None or self._tokens.of(subject) is None:  # he has to be here for us to act for him
             return None
-        return self._grants.get((subject.tenant, subject.user))
+        return self._grants.get(subject.person)
 
     async def obtain(self, subject: Subject | None, old: Grant | None, challenge: str | None) -> Grant | None:
         del old, challenge
-        who = (subject.tenant, subject.user) if subject else ("", "")
+        who = subject.person if subject else ("", "")
         return await self._traded(subject, self._wider.get(who, ""))
 
     def mend(self, subject: Subject | None) -> str:
@@ -74,7 +74,7 @@ class OnBehalf:
     async def widen(self, subject: Subject | None, old: Grant | None, scopes: Sequence[str]) -> Grant | None:
         """A grant for more, unless the admin has said what it is to be for."""
         must_be_free(self._authority, scopes)
-        before = self._wider.get((subject.tenant, subject.user), "") if subject else ""
+        before = self._wider.get(subject.person, "") if subject else ""
         known = united(old.scope if old else "", before)
         return None if set(scopes) <= set(known.split()) else await self._traded(subject, united(known, *scopes))
 
@@ -92,10 +92,10 @@ class OnBehalf:
                 self.server, f"the token of `{subject.user}` was not exchanged: {error}"
             ) from None
         self._forget(now)
-        self._grants[subject.tenant, subject.user] = grant
+        self._grants[subject.person] = grant
         self._wider = {who: scopes for who, scopes in self._wider.items() if who in self._grants}
         if wider:
-            self._wider[subject.tenant, subject.user] = wider
+            self._wider[subject.person] = wider
         return grant
 
     def _forget(self, now: float) -> None:

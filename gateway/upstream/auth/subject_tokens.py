@@ -31,14 +31,14 @@ class SubjectTokens:
 
     def keep(self, subject: Subject, token: str, expires: float | None = None) -> None:
         """Takes the place of an older one. The token must have been verified to be this subject's."""
-        self._kept.pop((subject.tenant, subject.user), None)
-        self._kept[subject.tenant, subject.user] = SubjectToken(token, expires)
+        self._kept.pop(subject.person, None)
+        self._kept[subject.person] = SubjectToken(token, expires)
         if len(self._kept) > MOST:
             del self._kept[next(iter(self._kept))]
 
     def of(self, subject: Subject) -> SubjectToken | None:
         """This subject's token, if it still holds."""
-        found = self._kept.get((subject.tenant, subject.user))
+        found = self._kept.get(subject.person)
         if found is None or (found.expires is not None and found.expires <= self._clock()):
             return None
         return found

@@ -1,5 +1,5 @@
 """Anthropic Messages, as of the API's version 2026-10-21: `shapes` (what a request may hold), `reading` (a request that
-its rules allow), `writing` (a reply).
+its `rules` allow), `writing` (a reply).
 """
 
 from providers.fake.anthropic.reading import read

@@ -1,5 +1,5 @@
 """OpenAI Chat Completions, as OpenAI and as compatible servers speak it: `shapes` (what a request may hold), `reading`
-(a request that its rules allow), `writing` (a reply).
+(a request that its `rules` allow), `writing` (a reply).
 
 A model named as OpenAI's own are (`gpt-`, `o3`) is as strict as theirs. Any other is a compatible server's: it takes
 `max_tokens` and shows its thinking as `reasoning_content`. `makers` knows those with ways of their own.

@@ -1,4 +1,4 @@
-"""OpenAI Responses: `shapes` (what a request may hold), `reading` (one that the rules allow), `writing` (a reply)."""
+"""OpenAI Responses: `shapes` (what a request may hold), `reading` (one that the `rules` allow), `writing` (a reply)."""
 
 from providers.fake.openai import error
 from providers.fake.responses.reading import read

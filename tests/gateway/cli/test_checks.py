@@ -1,6 +1,8 @@
 import asyncio
+import contextlib
 import json
 import socket
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ from gateway.config import Config
 from gateway.errors import Problem, StoreError
 from gateway.screens import finding as screens
 from gateway.store import RunRow
-from gateway.store.sqlite import SCHEMA_VERSION
+from gateway.store.migrations import SCHEMA_VERSION, statements
 from tests.fixtures.stores import execute
 
 NOW = 1_790_000_000_000
@@ -82,6 +84,38 @@ def test_a_store_that_is_there_is_opened_and_written(bare: Path) -> None:
     assert f"version {SCHEMA_VERSION}, opens and takes writes" in findings[0].detail
 
 
+def test_a_store_of_an_earlier_version_stays_that_and_it_is_said_what_becomes_of_it(bare: Path) -> None:
+    path = bare / ".toolgate" / "toolgate.db"
+    path.parent.mkdir()
+    for step in statements(0, 17):
+        execute(path, step)
+    path.chmod(0o600)
+    execute(path, "PRAGMA user_version = 17")
+    found = asyncio.run(checks.store(config(bare)))
+    assert levels(found) == ["warn", "ok"]
+    assert found[0].detail == f".toolgate/toolgate.db: version 17; it is brought to {SCHEMA_VERSION} by the next start"
+    assert execute(path, "PRAGMA user_version") == [(17,)]
+
+
+def test_a_file_that_is_empty_stays_that(bare: Path) -> None:
+    path = bare / ".toolgate" / "toolgate.db"
+    path.parent.mkdir()
+    path.touch(0o600)
+    found = asyncio.run(checks.store(config(bare)))
+    assert (levels(found), "empty" in found[0].detail) == (["ok", "ok"], True)
+    assert path.read_bytes() == b""
+
+
+def test_a_store_that_takes_no_writes_fails(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Caller(bare).offline():
+        pass
+    monkeypatch.setattr("gateway.store.sqlite.BUSY_SECONDS", 0.01)
+    with contextlib.closing(sqlite3.connect(bare / ".toolgate" / "toolgate.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        (found,) = asyncio.run(checks.store(config(bare)))
+    assert (found.level, "database is locked" in found.detail) == ("fail", True)
+
+
 def test_a_store_that_is_none_fails(bare: Path) -> None:
     (bare / ".toolgate").mkdir()
     (bare / ".toolgate" / "toolgate.db").write_text("no database, but long enough to be taken for a broken one" * 99)
@@ -99,7 +133,7 @@ def test_nobody_is_told_to_give_up_a_store_that_a_newer_toolgate_has_written_or_
     (newer,) = asyncio.run(checks.store(config(bare)))
     assert (newer.level, "update Toolgate" in newer.mend, "move" in newer.mend) == ("fail", True, False)
 
-    def locked(_config: object) -> None:
+    def locked(_config: object, **_how: object) -> None:
         raise StoreError("the store `toolgate.db` can't be opened: database is locked")
 
     monkeypatch.setattr(checks, "open_store", locked)

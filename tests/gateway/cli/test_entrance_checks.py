@@ -71,6 +71,13 @@ def oauth(issuer: Issuer, more: str = "", allow: str = "127.0.0.1") -> str:
     return network + f'[serve.oauth]\nissuer = "{issuer.url}"\nresource = "http://127.0.0.1:8765/mcp"\n{more}'
 
 
+def test_where_the_store_can_not_be_read_nobody_is_told_that_there_is_no_key(bare: Path) -> None:
+    config = with_settings(bare, "[serve]\napi_keys = true\n")
+    config.store.path.parent.mkdir()
+    config.store.path.write_text("no database, but long enough to be taken for a broken one" * 99)
+    assert found(config) == [("ok", "clients")]
+
+
 def test_an_issuer_whose_keys_can_be_had_is_ok(bare: Path) -> None:
     with Issuer() as issuer:
         *_, finding = asyncio.run(clients(with_settings(bare, oauth(issuer))))

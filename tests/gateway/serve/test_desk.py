@@ -131,6 +131,7 @@ STRANGE = {
     "no JSON": raw(body=b"{"),
     "a doubled key": raw(body=BODY.replace(b'"x"', b'"x","text":"y"')),
     "another name in the head": raw(Mcp_Name="echo__env"),
+    "another name than a head of the same bytes had": raw(body=BODY.replace(b"echo__echo", b"echo__ohce")),
     "no name in the head": raw(Mcp_Name=None),
     "another method in the head": raw(Mcp_Method="tools/list"),
     "another version in the head": raw(MCP_Protocol_Version="2025-11-25"),

@@ -11,7 +11,7 @@ import mcp_types as types
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from gateway.call import Subject, Unsent
+from gateway.call import Subject, TaskCreated, Unsent
 from gateway.events import Admitted, Returned
 from gateway.profile import Profile
 from gateway.serve.asking import Asker
@@ -19,6 +19,7 @@ from gateway.serve.callers import Quiet
 from gateway.serve.exchanges import Request
 from gateway.serve.replies import ServerError
 from gateway.serve.sessions import Client
+from gateway.task import EXTENSION
 from tests.fixtures.everything.starting import ROOT, command
 from tests.fixtures.gateway_app import App, Setup, opened, spec
 
@@ -174,6 +175,29 @@ def test_a_prompt_may_ask_too(tmp_path: Path) -> None:
         asked = await ask(app, params, method="prompts/get")
         assert asked["resultType"] == "input_required"
         assert "messages" in await ask(app, {**params, **answered(asked)}, method="prompts/get")
+
+    within(tmp_path, "modern", scenario)
+
+
+# ---- what a call that has become a task asks at first
+
+FORM = {"method": "elicitation/create", "params": {"mode": "form", "message": "who?", "requestedSchema": {}}}
+ASKING_TASK = {"resultType": "task", "taskId": "theirs", "status": "input_required", "inputRequests": {"q": FORM}}
+KNOWS_TASKS: dict[str, Any] = {"extensions": {EXTENSION: {}}}
+
+
+@pytest.mark.parametrize(("declared", "shown"), [({}, False), ({"elicitation": {}}, True)])
+def test_the_first_state_of_a_task_shows_no_question_that_its_client_did_not_declare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, declared: Any, shown: bool
+) -> None:
+    async def makes_a_task(*_: Any, **__: Any) -> TaskCreated:
+        return TaskCreated(ASKING_TASK)
+
+    async def scenario(app: App) -> None:
+        monkeypatch.setattr(app.upstreams, "forward", makes_a_task)
+        state = await ask(app, ASK, capabilities={**KNOWS_TASKS, **declared})
+        assert (state["resultType"], state["status"]) == ("task", "input_required")
+        assert ("inputRequests" in state) is shown
 
     within(tmp_path, "modern", scenario)
 

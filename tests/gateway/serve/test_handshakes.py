@@ -166,12 +166,22 @@ def test_whatever_is_at_work_was_not_idle_and_a_strangers_request_says_nothing(t
     for name in ("s1", "s2", "s3"):
         table.introduced(name)
     table.now += 1
-    with table.known.at_work(Posted(BOB, "POST", "s3", PING)):
-        pass
     with table.known.at_work(Posted(ANN, "POST", "s1", PING)):
+        table.now += 1
+    with table.known.at_work(Posted(BOB, "POST", "s3", PING)):
         table.now += 1
     with table.known.at_work(Posted(ANN, "GET", "s2", {})):
         assert [one.client.session for one in in_order(table)] == ["s3", "s1", "s2"]
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST"])
+def test_a_stranger_does_not_keep_a_session_alive(table: Table, verb: str) -> None:
+    table.introduced()
+    with table.known.at_work(Posted(BOB, verb, "s1", PING)):
+        (mine,) = table.known.by_person()[ANN.person]
+        assert (mine.busy, mine.streams) == (0, 0)
+        table.now += IDLE_SECONDS + 1
+        assert table.known.by_person() == {}
 
 
 def test_a_call_under_way_is_missed_more_than_a_stream_that_is_open(table: Table) -> None:

@@ -4,9 +4,11 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from gateway.auth.challenge import Challenges, Resource
 from gateway.call import Subject
-from gateway.errors import PolicyError, StoreError
+from gateway.errors import PolicyError, StoreError, TooNew, TooOld
 from gateway.identity import Identity
 from gateway.serve.pages import FRESH, Parts, Readiness, pages
 
@@ -85,6 +87,67 @@ def test_however_often_strangers_ask_the_store_is_tried_once_in_a_second() -> No
     inside.broken = StoreError("full")
     assert shown(readiness)[0] == 503
     assert inside.writes == 2
+
+
+def test_while_the_store_does_not_answer_all_strangers_wait_for_one_attempt() -> None:
+    async def scenario() -> None:
+        inside, free = Inside(), asyncio.Event()
+
+        async def slow() -> None:
+            inside.writes += 1
+            await free.wait()
+
+        inside.write = slow  # type: ignore[method-assign] # the store, locked
+        readiness = inside.readiness()
+        asking = [asyncio.create_task(readiness.page(None)) for _ in range(50)]
+        await asyncio.sleep(0)
+        asking[0].cancel()  # who was first does not take the attempt along
+        await asyncio.sleep(0)
+        free.set()
+        answers = await asyncio.gather(*asking[1:])
+        assert {answer.status_code for answer in answers} == {200}
+        assert inside.writes == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_does_not_answer_in_time_makes_us_unready_and_is_not_tried_again_until_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gateway.serve.pages.CHECK_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        inside, free = Inside(), asyncio.Event()
+
+        async def slow() -> None:
+            inside.writes += 1
+            await free.wait()
+
+        inside.write = slow  # type: ignore[method-assign] # the store, locked
+        readiness = inside.readiness()
+        for _ in range(3):
+            assert (await readiness.page(None)).status_code == 503
+            inside.now += FRESH + 0.1
+        assert inside.writes == 1
+        free.set()
+        assert (await readiness.page(None)).status_code == 200
+        inside.now += FRESH + 0.1
+        assert (await readiness.page(None)).status_code == 200
+        assert inside.writes == 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(TooNew("/secret/place"), "is of a newer version"), (TooOld("/secret/place", 17, 19), "is of an older version")],
+)
+def test_a_store_of_another_version_makes_us_unready_and_it_is_said_why(error: StoreError, said: str) -> None:
+    inside = Inside()
+    inside.broken = error
+    status, told = shown(inside.readiness())
+    assert (status, told["status"], told["store"]) == (503, "not ready", said)
+    assert "secret" not in str(told)
 
 
 def test_metadata_is_where_a_refusal_says_and_where_clients_of_a_profile_look() -> None:

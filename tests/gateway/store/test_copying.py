@@ -16,13 +16,13 @@ from gateway.keys import Owner, minted
 from gateway.store import Open, Reserve
 from gateway.store.copying import write
 from gateway.store.database import DatabaseStore
-from gateway.store.migrations import SCHEMA_VERSION
+from gateway.store.migrations import SCHEMA_VERSION, statements
 from gateway.store.postgres import record as in_postgres
 from gateway.store.record import Record
 from gateway.store.record import opened as in_sqlite
 from gateway.store.sqlite import SqliteStore
 from tests.builders import QUEUED, STARTED, Clock, an_approval, held
-from tests.fixtures.stores import Place, store_at, tables
+from tests.fixtures.stores import Place, execute, store_at, tables
 
 
 def fill(store: DatabaseStore) -> None:
@@ -71,6 +71,22 @@ def test_a_laptops_store_moves_into_any(bare: Place, tmp_path: Path) -> None:
     with closing(store_at(bare)) as other:
         asyncio.run(other.fill(tmp_path / "copy"))
     assert kept(bare) == kept(laptop)
+
+
+def test_a_back_up_is_of_the_version_that_the_store_has_and_comes_into_one_of_ours(bare: Place, tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    for step in statements(0, 17):
+        execute(old, step)
+    run = "('r-1', 'cancelled', 'loop', 'user:ann', 'acme', NULL, 'a title', 1, 1, 0, 'elsewhere/7/x.y', 3, 9)"
+    execute(old, f"INSERT INTO runs VALUES {run}")  # noqa: S608 - our own words
+    execute(old, "PRAGMA user_version = 17")
+    assert backup(old, tmp_path / "copy") == 1
+    assert json.loads((tmp_path / "copy").read_text().splitlines()[0])["version"] == 17
+    with closing(store_at(bare)) as store:
+        assert asyncio.run(store.fill(tmp_path / "copy")) == 1
+    with closing(store_at(old)):  # brought to this version in its place
+        assert kept(bare) == kept(old)
+    assert kept(bare)["unsettled"] == [["r-1", None]]
 
 
 def test_what_processes_have_noted_that_only_looked_is_not_in_the_way(

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import StoreError
+from gateway.errors import StoreError, TooNew, TooOld
 from gateway.events import Started, event_name
 from gateway.store.migrations import MIGRATIONS, SCHEMA_VERSION, statements
 from gateway.store.postgres.dialect import tables as in_postgres
+from gateway.store.sqlite import SqliteStore
 from tests.builders import Clock
 from tests.fixtures.stores import Place, execute, store_at, tables
 
@@ -30,6 +31,7 @@ COLUMNS = (
     'id, claim, run_id, key, "user", agent, tenant, path, pin, arguments, digest, policy, rule, why, created, expires,'
     " state, decided_by, decided_at, reason"
 )
+WRITERS = 'CREATE TABLE store_writers (name TEXT COLLATE "C" PRIMARY KEY, number BIGINT NOT NULL, at BIGINT NOT NULL)'
 ROWS = (("runs", RUN), *(("events", event) for event in EVENTS), (f"approvals ({COLUMNS})", APPROVAL))
 
 
@@ -48,6 +50,7 @@ def of_version(place: Place, version: int) -> None:
         execute(place, f"PRAGMA user_version = {version}")
     else:
         execute(place, "CREATE TABLE store_schema (version BIGINT NOT NULL)")
+        execute(place, WRITERS)
         execute(place, f"INSERT INTO store_schema VALUES ({version})")  # noqa: S608 - a number
 
 
@@ -147,13 +150,83 @@ def test_a_migration_that_fails_changes_nothing(bare: Place) -> None:
     assert version_of(bare) == 1
 
 
+def of_another(place: Place, version: int) -> None:
+    """As an earlier version wrote it at `/ready`, and as a newer one would have it."""
+    if isinstance(place, Path):
+        execute(place, f"PRAGMA user_version = {version}")
+    else:
+        execute(place, f"UPDATE store_schema SET version = {version}")  # noqa: S608 - a number
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_store_that_an_older_gateway_wrote_its_number_over_is_not_migrated_twice(
+    store_path: Path, version: int
+) -> None:
+    """Until version 19, its `/ready` did, after this one had brought the tables further."""
+    of_version(store_path, version)
+    store_at(store_path).close()
+    before = tables(store_path), execute(store_path, "PRAGMA schema_version")
+    of_another(store_path, version)
+    with closing(store_at(store_path)) as store:
+        asyncio.run(store.check())
+    assert (tables(store_path), execute(store_path, "PRAGMA schema_version")) == before
+    assert version_of(store_path) == SCHEMA_VERSION
+
+
+def test_of_many_that_open_it_then_none_migrates(store_path: Path) -> None:
+    store_at(store_path).close()
+    for version in (17, 18):
+        of_another(store_path, version)
+        with ThreadPoolExecutor(8) as pool:
+            for store in pool.map(lambda _: store_at(store_path), range(8)):
+                store.close()
+        assert version_of(store_path) == SCHEMA_VERSION
+
+
+def test_whether_it_can_be_written_is_found_out_without_a_word_on_its_version(bare: Place) -> None:
+    with closing(store_at(bare)) as store:
+        of_another(bare, SCHEMA_VERSION + 1)
+        with pytest.raises(TooNew, match="was written by a newer Toolgate"):
+            asyncio.run(store.check())
+    assert version_of(bare) == SCHEMA_VERSION + 1
+
+
+def test_the_number_that_an_older_gateway_has_written_is_no_reason_to_be_unready(store_path: Path) -> None:
+    with closing(store_at(store_path)) as store:
+        of_another(store_path, 17)
+        asyncio.run(store.check())
+        assert version_of(store_path) == 17  # it is the next start that mends it
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION))
+def test_a_store_of_an_earlier_version_that_is_opened_as_it_is_stays_so(bare: Place, version: int) -> None:
+    of_version(bare, version)
+    before = tables(bare), shape(bare)
+    with closing(store_at(bare, as_it_is=True)) as store:
+        with pytest.raises(TooOld, match=f"is of version {version}: it is brought to {SCHEMA_VERSION} by the next"):
+            asyncio.run(store.check())
+        assert [row.title for row in asyncio.run(store.run_rows())] == ["a title"]
+    assert (tables(bare), shape(bare)) == before
+    assert version_of(bare) == version
+
+
+def test_none_is_made_for_who_opens_it_as_it_is(bare: Place) -> None:
+    if isinstance(bare, Path):
+        with pytest.raises(StoreError, match="can't be opened"):
+            SqliteStore(bare, as_it_is=True)
+        assert not bare.exists()
+        bare.parent.mkdir()
+        bare.touch()
+    with pytest.raises(TooOld, match="is empty: it is made by the next start"):
+        store_at(bare, as_it_is=True)
+    assert tables(bare) == {}
+
+
 def test_the_store_of_a_newer_version_is_left_alone(bare: Place) -> None:
     store_at(bare).close()
-    if isinstance(bare, Path):
-        execute(bare, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    else:
-        execute(bare, "UPDATE store_schema SET version = version + 1")
+    of_another(bare, SCHEMA_VERSION + 1)
     before = tables(bare)
-    with pytest.raises(StoreError, match="was written by a newer Toolgate; update this one"):
-        store_at(bare)
+    for how in ({}, {"as_it_is": True}):
+        with pytest.raises(TooNew, match="was written by a newer Toolgate; update this one"):
+            store_at(bare, **how)
     assert tables(bare) == before

@@ -3,17 +3,22 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from gateway.call import Answered, Arguments, Tool, Unsent
+from gateway.call import Answered, Arguments, InDoubt, Outcome, Subject, Tool, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams
 from gateway.upstream import connection as module
+from gateway.upstream.auth.credentials import Carrier
 from gateway.upstream.connection import CLIENT, Connection, Link
+from gateway.upstream.streams import Exchange
+from gateway.upstream.talk import Talk
+from gateway.upstream.wanted import Wanted
 
 TEXT = '{"f":1e+16,"n":12345678901234567890,"region":"Zürich"}'
 
@@ -48,6 +53,87 @@ def test_of_tools_that_are_described_otherwise_each_time_only_so_many_are_rememb
 def test_we_say_who_we_are() -> None:
     assert CLIENT.name == "toolgate"
     assert CLIENT.version
+
+
+ANN, EVE = Subject("user:ann", "acme"), Subject("user:eve", "acme")
+WANTED = Wanted("tools/call", "act", b'"name":"act"')
+
+
+class Speaking:
+    """A connection of the older era, open for Ann, to a server that acts for each user (`apart`). `says` is what comes
+    of a request: it has the exchange and the request's id.
+    """
+
+    def __init__(self, says: Callable[[Exchange, str], Awaitable[Any]], *, apart: bool = False) -> None:
+        self._says = says
+        self.sent: list[str] = []
+        credentials: Any = SimpleNamespace(per_subject=apart)
+        session: Any = SimpleNamespace(protocol_version="2025-11-25", server_capabilities=None)
+        dispatcher: Any = self
+        carrier, talk = Carrier(credentials, ANN), Talk("s", lambda *_: None, lambda _uri: None)
+        self.connection = Connection(session, dispatcher, Exchange(), Link(), talk, carrier=carrier)
+
+    async def send_raw_request(self, method: str, params: Any, options: Any) -> Any:
+        self.sent.append(method)
+        return await self._says(self.connection.exchange, options["request_id"])
+
+
+async def answers(_exchange: Exchange, _request_id: str) -> Any:
+    return {"content": []}
+
+
+@pytest.mark.parametrize(
+    ("subject", "apart", "kind"),
+    [(ANN, True, Answered), (EVE, True, Unsent), (replace(ANN, tenant="other"), True, Unsent), (EVE, False, Answered)],
+)
+def test_a_call_never_goes_over_a_connection_that_speaks_for_somebody_else(
+    subject: Subject, apart: bool, kind: type
+) -> None:
+    speaking = Speaking(answers, apart=apart)
+    outcome = asyncio.run(speaking.connection.forward(replace(WANTED, subject=subject), {}, {}, 60))
+    assert isinstance(outcome, kind)
+    assert speaking.sent == ([] if kind is Unsent else ["tools/call"])
+
+
+SHORT = 0.01  # seconds for an answer that never comes
+
+
+def given_up(says: Callable[[Exchange, str], Awaitable[Any]]) -> tuple[Outcome, bool, float]:
+    """The outcome of such a request, and what the link knows then: whether somebody is to be asked, and how long
+    nothing was heard.
+    """
+    speaking = Speaking(says)
+    outcome, link = asyncio.run(speaking.connection.forward(WANTED, {}, {}, SHORT)), speaking.connection.link
+    return outcome, link.unheard.is_set(), link.silent
+
+
+def left(exchange: Exchange, request_id: str) -> None:
+    exchange.started.add(request_id)
+    exchange.unanswered[request_id] = exchange.heard
+
+
+def test_a_request_that_was_never_read_says_that_nobody_may_be_there() -> None:
+    async def is_not_read(_exchange: Exchange, _request_id: str) -> None:
+        await asyncio.Event().wait()
+
+    assert given_up(is_not_read) == (Unsent("no answer within 0.01 s"), True, SHORT)
+
+
+def test_a_request_since_which_nothing_was_heard_says_so_too() -> None:
+    async def is_silent(exchange: Exchange, request_id: str) -> None:
+        left(exchange, request_id)
+        await asyncio.Event().wait()
+
+    assert given_up(is_silent) == (InDoubt("no answer within 0.01 s"), True, SHORT)
+
+
+def test_of_a_server_that_spoke_meanwhile_nobody_asks_whether_it_is_there() -> None:
+    async def speaks(exchange: Exchange, request_id: str) -> None:
+        left(exchange, request_id)
+        exchange.hear()
+        await asyncio.Event().wait()
+
+    assert given_up(speaks) == (InDoubt("no answer within 0.01 s"), False, 0.0)
 
 
 @pytest.fixture

@@ -5,15 +5,23 @@ import json
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import mcp_types as types
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, Refused
-from gateway.upstream import Eras, Http, ServerSpec, Stdio, Upstreams
+from gateway.upstream import Eras, Http, ServerSpec, Stdio, Upstreams, meeting
+from gateway.upstream.connect import Opening
+from gateway.upstream.connection import Link
 from gateway.upstream.eras import fingerprint
+from gateway.upstream.meeting import lasting, meet
+from gateway.upstream.reaping import Reaper
 
 ONE_ERA = """
 import json, sys
@@ -200,3 +208,92 @@ def test_a_server_that_goes_back_is_noticed_by_its_list_as_well(turning: Turning
             await until(up, lambda: (up.status()[0].state, up.status()[0].era) == ("ready", "legacy"))
 
     asyncio.run(asyncio.wait_for(scenario(), 60))
+
+
+# ---- what is asked of a connection whose server has refused something
+
+
+class Asked:
+    """The connection of a modern server that says this when it is asked of which era it is. After `most` questions
+    nobody wants to know any more.
+    """
+
+    def __init__(self, says: Exception | None, most: int = 1) -> None:
+        self.link, self.asked = Link(), 0
+        self.pool: object | None = self
+        self._says, self._most = says, most
+
+    async def ask(self, method: str, params: object, seconds: float) -> None:
+        assert method == "server/discover"
+        self.asked += 1
+        self.pool = self if self.asked < self._most else None
+        if self._says is not None:
+            raise self._says
+
+
+def said(code: int) -> MCPError:
+    return MCPError(code, "no")
+
+
+@pytest.mark.parametrize("says", [None, TimeoutError(), said(-32603), said(500), said(401), said(429)])
+def test_whatever_else_a_server_says_to_that_or_if_nothing_it_stays(
+    monkeypatch: pytest.MonkeyPatch, says: Exception | None
+) -> None:
+    monkeypatch.setattr(meeting, "SURE", 0.0)
+    server: Any = Asked(says)
+    server.link.unlike.set()
+    asyncio.run(asyncio.wait_for(lasting(server), 60))
+    assert (server.asked, server.link.lost) == (1, None)
+
+
+@pytest.mark.parametrize("says", [said(-32601), said(404), said(types.UNSUPPORTED_PROTOCOL_VERSION)])
+def test_who_does_not_know_the_question_has_gone_back(says: Exception) -> None:
+    server: Any = Asked(says, most=99)
+    server.link.unlike.set()
+    asyncio.run(asyncio.wait_for(lasting(server), 60))
+    assert (server.asked, server.link.lost) == (1, "it has gone back to the protocol's older era")
+
+
+def test_a_server_that_refuses_without_end_is_asked_once_in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meeting, "SURE", 3600.0)
+    server: Any = Asked(None, most=99)
+
+    async def scenario() -> None:
+        work = asyncio.create_task(lasting(server))
+        for _ in range(100):
+            server.link.unlike.set()
+            await asyncio.sleep(0)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(scenario())
+    assert server.asked == 1
+
+
+def test_what_was_opened_for_an_era_that_is_not_true_any_more_is_closed_before_it_is_met_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Any:
+        seen.append((f"{opening.era} opened", link.lost))
+        if opening.era == "auto":
+            return SimpleNamespace(modern=False)
+        stack.callback(lambda: seen.append(("closed", link.lost)))
+        link.lose("it closed its output")
+        raise said(-32601)
+
+    monkeypatch.setattr(meeting, "connect", connect)
+    opening = Opening("s", Http("http://127.0.0.1:1"), "auto", 1.0, Reaper())
+    eras, mark = Eras(), fingerprint("s", opening.transport)
+    eras.learn(mark, "modern")
+
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            await meet(stack, opening, link := Link(), eras)
+            assert not link.gone.is_set()
+
+    asyncio.run(scenario())
+    assert seen == [("modern opened", None), ("closed", "it closed its output"), ("auto opened", None)]
+    assert eras.of(mark) == "legacy"

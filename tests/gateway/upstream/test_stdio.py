@@ -18,6 +18,7 @@ from gateway.upstream.meter import Pace
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.spec import Stdio
 from gateway.upstream.stdio import SAID, TAIL, Pipes, Tail, open_stdio
+from gateway.upstream.streams import Exchange
 
 
 def python(code: str, **env: str) -> Stdio:
@@ -52,6 +53,23 @@ def test_a_message_goes_there_and_comes_back() -> None:
         assert message.params == {"é": [None, 1.0, 10**30]}
 
     with_child(python("import sys\nfor line in sys.stdin.buffer: sys.stdout.buffer.raw.write(line)"), scenario)
+
+
+def test_half_a_line_is_heard_of_a_child_though_it_is_no_message_yet() -> None:
+    async def scenario(pipes: Pipes) -> None:
+        exchange = Exchange()
+        pipes.tell(exchange)
+        assert exchange.pending() == 0
+        reading = asyncio.create_task(pipes.read.receive())
+        while not pipes.read.pending():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        assert exchange.pending() == len('{"jsonrpc":')
+        await pipes.write.send(note({}))
+        assert isinstance((await reading).message, types.JSONRPCResponse)
+        assert exchange.pending() == 0
+
+    rest = '"2.0","id":1,"result":{}}'
+    with_child(python(f"import sys\nprint('{{\"jsonrpc\":', end='', flush=True); input(); print({rest!r})"), scenario)
 
 
 def test_a_line_beyond_the_ceiling_ends_this_child_with_the_reason() -> None:

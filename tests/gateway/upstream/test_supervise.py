@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from gateway.call import Answered, InDoubt, Unsent
+from gateway.call import Answered, InDoubt, TaskCreated, Unsent
+from gateway.caller import NOBODY, Caller, nobody
+from gateway.task import EXTENSION
 from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, looking, paging, supervise, usable
 from gateway.upstream.usable import NOT_YET
+from tests.fixtures.everything.starting import ROOT, command
 
 
 def test_nobody_at_an_address_is_told_with_the_address_and_without_its_secrets() -> None:
@@ -194,3 +197,19 @@ def test_a_defect_of_ours_while_forwarding_is_a_doubt_not_an_exception(
             assert outcome == InDoubt("the gateway failed while it forwarded the call")
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("caller", "kind"),
+    [(NOBODY, InDoubt), (nobody({}), InDoubt), (nobody({"extensions": {EXTENSION: {}}}), TaskCreated)],
+)
+def test_a_task_that_nobody_asked_for_is_given_only_to_who_knows_tasks(call: Any, caller: Caller, kind: type) -> None:
+    program, *arguments = command("stdio", "--era", "modern")
+    server = ServerSpec("e", Stdio(program, tuple(arguments), {}, str(ROOT)))
+
+    async def scenario() -> None:
+        async with Upstreams({"e": server}) as up:
+            outcome = await up.forward(call("e/linking_job"), timeout=60, meta={}, caller=caller)
+            assert isinstance(outcome, kind), outcome
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))

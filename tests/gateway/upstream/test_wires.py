@@ -72,11 +72,11 @@ class Line:
             await self.gone.wait()
 
 
-async def line() -> Line:
+async def line(unheard: Callable[[float, float], None] = lambda _began, _seconds: None) -> Line:
     near, far = socket.socketpair()
     free: list[Wire] = []
     gone = asyncio.Event()
-    wire = Wire(memoryview(bytearray(ROOM)), free.append, lambda _: gone.set())
+    wire = Wire(memoryview(bytearray(ROOM)), free.append, lambda _: gone.set(), unheard)
     made = Line(wire, far, free, gone)
     made.near, _ = await asyncio.get_running_loop().create_connection(lambda: wire, sock=near)
     return made
@@ -345,6 +345,38 @@ def test_an_ear_that_fails_ends_the_exchange_and_not_the_loop() -> None:
             assert isinstance(await asyncio.wait_for(exchange.answer, 30), InDoubt)
             await made.lost()
         assert failed
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("came", "asked"), [(b"", [5.0]), (SSE, []), (JSON + b"content-length: 9\r\n\r\n{", [])])
+def test_nobody_asks_whether_a_server_is_there_that_has_begun_to_answer(came: bytes, asked: list[float]) -> None:
+    unheard: list[float] = []
+
+    async def scenario() -> None:
+        made = await line(lambda _began, seconds: unheard.append(seconds))
+        with closing(made):
+            exchange = made.begin()
+            made.far.sendall(came)
+            await made.until(lambda: bool(came) is bool(exchange.heard))
+            made.wire.give_up(5.0)
+
+    asyncio.run(scenario())
+    assert unheard == asked
+
+
+def test_whatever_is_heard_on_a_connection_changes_what_it_has_said() -> None:
+    async def scenario() -> None:
+        made = await line()
+        with closing(made):
+            exchange, said = made.begin(), [made.wire.said]
+            for piece in (SSE, b"8\r\n: half", b" a "):
+                before = exchange.heard
+                made.far.sendall(piece)
+                await made.until(lambda before=before: exchange.heard > before)
+                said.append(made.wire.said)
+            assert said[0] == (0.0, 0)
+            assert len(set(said)) == 4
 
     asyncio.run(scenario())
 
