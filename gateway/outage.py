@@ -21,13 +21,16 @@ _OURS = re.compile(
     r"|it exited with code \d+|it was ended by SIG[A-Z0-9]+|it closed its output"
     r"|it wrote a line longer than `max_answer` lets it|the answer is larger than \d+ bytes"
     r"|the connection (?:ended|broke)|the server answered HTTP \d{3}|its tools could not be listed again"
+    r"|the head of its answer is too long|its answer is not HTTP/1\.1"
+    r"|the id that it gives to the session \(`mcp-session-id`\) holds more than visible ASCII characters"
     r"|it is this gateway, or has it among its servers"
     r"|it does not speak the older era|\d+ connections to it are in use|it acts for its users, and nobody is asking"
     r"|it takes a token of whoever asks, and `?[^` ]+`? has brought none that holds"
 )
 _UNAVAILABLE = re.compile(r"server `[^`]+` is unavailable: ")  # as `errors.UpstreamUnavailable` begins
 _RETOLD = (
-    (re.compile(r"can't connect to "), "nobody answers at its address"),
+    (re.compile(r"can't connect"), "nobody answers at its address"),
+    (re.compile(r"the name of its host can't be looked up"), "nobody answers at its address"),
     (re.compile(r"`[^`]*` was not found"), "its program was not found"),
 )
 

@@ -7,6 +7,7 @@ process. What one that was killed has left beside a file is found by `LEFT_OVER`
 
 import contextlib
 import fcntl
+import glob
 import os
 import re
 import secrets
@@ -15,9 +16,10 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["LEFT_OVER", "PATIENCE", "put", "replace_file", "staged", "turn"]
+__all__ = ["LEFT_OVER", "LEFT_OVER_SECONDS", "PATIENCE", "put", "replace_file", "staged", "sweep", "turn"]
 
 LEFT_OVER = re.compile(r"\.(?P<of>.+)\.[0-9a-f]+\.new")
+LEFT_OVER_SECONDS = 600.0  # after which nobody is still writing it: it takes milliseconds
 PATIENCE = 2.0  # seconds for another writer to finish; none takes more than milliseconds
 _PAUSE = 0.01
 
@@ -55,6 +57,19 @@ def staged(path: Path, content: bytes | Iterable[bytes], mode: int | None = None
             beside.unlink()
         raise
     return beside
+
+
+def sweep(path: Path) -> None:
+    """Takes away what writers that were killed have left beside this file; nothing that is so new that its writer may
+    live. Never raises OSError.
+    """
+    target = Path(os.path.realpath(path))
+    oldest = time.time() - LEFT_OVER_SECONDS
+    for beside in target.parent.glob(f".{glob.escape(target.name)}.*.new"):
+        found = LEFT_OVER.fullmatch(beside.name)
+        with contextlib.suppress(OSError):
+            if found and found["of"] == target.name and beside.lstat().st_mtime < oldest:
+                beside.unlink()
 
 
 def put(path: Path, beside: Path) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 __all__ = [
     "Extended",
+    "Overlong",
     "Verbatim",
     "VerbatimArray",
     "altered",
@@ -59,6 +60,12 @@ class VerbatimArray(list[Any]):
     def __init__(self, value: Iterable[Any], text: bytes) -> None:
         super().__init__(value)
         self.text = text
+
+
+class Overlong(dict[str, Any]):
+    """An object that is longer than it may be, whatever stands in it."""
+
+    __slots__ = ()
 
 
 class Extended(dict[str, Any]):
@@ -220,7 +227,7 @@ def texts(text: bytes | bytearray | memoryview) -> dict[str, msgspec.Raw]:
         raise ValueError(str(error)) from None
 
 
-def items(text: bytes) -> list[bytes]:
+def items(text: _Text) -> list[bytes]:
     """The items of an array, each as the text that it was. Raises ValueError for what is no array in JSON."""
     try:
         return [bytes(item) for item in _arrays.decode(text)]
@@ -228,14 +235,22 @@ def items(text: bytes) -> list[bytes]:
         raise ValueError(str(error)) from None
 
 
-def listed(source: Mapping[str, Any], name: str) -> Any:
+def listed(source: Mapping[str, Any], name: str, longest: int) -> Any:
     """What stands there in `source`, an array mostly; each object in it with its text, where to write it anew would say
-    it in another way: of most, nobody has to keep two forms.
+    it in another way: of most, nobody has to keep two forms. One of more than `longest` bytes is `Overlong`.
     """
     found = source.get(name)
     if not isinstance(source, Verbatim) or not isinstance(found, list):
         return found
-    return [_spelled(item, text) for item, text in zip(found, items(fields(source.text)[name]), strict=True)]
+    pairs = zip(found, items(texts(source.text)[name]), strict=True)
+    return [
+        _spelled(item, text) if len(text) <= longest else _spelled_long(item, text, longest) for item, text in pairs
+    ]
+
+
+def _spelled_long(item: Any, text: bytes, longest: int) -> Any:
+    is_long = isinstance(item, dict) and len(msgspec.json.format(text, indent=-1)) > longest
+    return Overlong(item) if is_long else _spelled(item, text)
 
 
 def _spelled(item: Any, text: bytes) -> Any:

@@ -100,16 +100,16 @@ def _answering(server: ServerConfig | None, status: "ServerStatus") -> Iterator[
 
 def _down(server: ServerConfig | None, status: "ServerStatus") -> Iterator[Finding]:
     """Why it is not there; one line for each variable that is not set, if that is why."""
-    what = f"server {status.name}"
+    what, tried = f"server {status.name}", "start by hand what stands there"
     try:
-        if server:
-            expand(server, os.environ)
+        if server and isinstance(expand(server, os.environ), ResolvedHttp):
+            tried = "try by hand the `url` that stands there"
     except ConfigError as error:
         yield from (wrong(what, problem) for problem in error.problems)
         return
     why = status.error or "does not answer"
     known = " is not set" in why or "log in with `" in why  # it says itself what to do
-    yield Finding("fail", what, why, "" if known else f"look at {_place(server)}, and start by hand what stands there")
+    yield Finding("fail", what, why, "" if known else f"look at {_place(server)}, and {tried}")
 
 
 def _place(server: ServerConfig | None) -> str:

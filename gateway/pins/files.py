@@ -15,7 +15,7 @@ from gateway.config.folders import Folders, shown_path
 from gateway.errors import ConfigError
 from gateway.pins import document, notes
 from gateway.pins.entries import Notes, Pins
-from gateway.replacing import replace_file, turn
+from gateway.replacing import replace_file, sweep, turn
 
 __all__ = ["MAX_BYTES", "PinFiles", "Stamp"]
 
@@ -103,7 +103,8 @@ class PinFiles:
 
 
 def _replace(path: Path, text: Iterable[str], mode: int | None = None) -> None:
-    """All or nothing."""
+    """All or nothing; what a killed writer has left goes, too."""
+    sweep(path)
     replace_file(path, _encoded(path, text), mode)
 
 

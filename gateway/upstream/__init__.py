@@ -18,11 +18,13 @@ Start at `upstreams`, which is what the pipeline sees; then `supervise`, the lif
     augmented       a call that its server makes as a task only
     talk            what a server says besides answers: progress, logs, questions
     watching        what we want to be told: changed lists, changed resources
-    listing         all pages of tools, prompts and resources, judged one by one; `sharing`: alike, kept once
+    listing         tools, prompts and resources, judged one by one; `sharing`: alike, kept once
+    paging          their pages, read one after the other, within bounds
     usable          tools whose input schema can be held against arguments; `looking` is when they are looked at
     pulse           whether a server that let a call go by without a word is still there
     renewing        lists whose time is over are asked for anew when somebody wants them
     outcomes        what an answer, an error or a silence means: Answered, Refused, Unsent, InDoubt; `statuses` in words
+    plainly         what libraries call a failure, in our own words
     streams, wire   what is sent is what was judged; what is received is not touched
     stdio, process  a child process and its pipes
     reaping, reaper nothing outlives us, however we die

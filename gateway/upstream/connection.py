@@ -217,6 +217,13 @@ class Connection:
         wires = [*(self.pool.said() if self.pool else ()), *(self.pools.said() if self.pools else ())]
         return frozenset((("messages", self.exchange.heard), ("bytes", self.exchange.pending()), *wires))
 
+    async def unasked(self) -> None:
+        """Returns when no question of the server is open. It may read nothing before it is answered: until then it is a
+        person who is silent, and how long the server is counts anew from there.
+        """
+        if await self.talk.unasked():
+            self.link.silent = 0.0
+
     async def roots_changed(self) -> None:
         """Tells an older server that the roots of its client are others: it asks for them if it wants to know."""
         with contextlib.suppress(MCPError, anyio.ClosedResourceError, anyio.BrokenResourceError):

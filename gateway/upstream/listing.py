@@ -3,10 +3,8 @@
 Whether a tool's schema is one that arguments can be held against takes longer to say: that is seen to by `looking`.
 """
 
-import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,24 +15,19 @@ from mcp.shared.inbound import find_invalid_x_mcp_header
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from gateway.call import JsonObject, Tool, pin_of
-from gateway.offer import GATEWAYS, UNHINTED, About, Hint, Offer, OfferKind
+from gateway.offer import GATEWAYS, About, Hint, Offer, OfferKind
 from gateway.upstream import wire
 from gateway.upstream.outcomes import fate_of
+from gateway.upstream.paging import LONGEST, Ask, Size, paged, weight
 from gateway.upstream.sharing import share
-from gateway.verbatim import Verbatim, depth_over, listed
+from gateway.verbatim import Overlong, Verbatim, depth_over
 from gateway.visible import shortened
 
-__all__ = ["MAX_PAGES", "Listing", "NoList", "judge", "list_everything", "list_offers", "list_tools", "patience"]
-__all__ += ["problem_of"]
+__all__ = ["Listing", "judge", "list_everything", "list_offers", "list_tools", "problem_of"]
 
-MAX_PAGES = 100
-MAX_TOOLS = 10_000  # and of anything else that is listed
-MAX_TOOL = 256 * 1024  # bytes of one definition
 MOST_GATEWAYS, LONGEST_GATEWAY = 1000, 64  # behind a server, and characters of the name of one
-LONGEST_HINT = 24 * 3600 * 1000  # milliseconds, as the SDK has it
 MAX_TOOL_DEPTH = 64  # nested containers in one definition
-
-_MANY = 256  # definitions that are judged while all others wait
+_TOO_LARGE = f"its definition is larger than {LONGEST // 1024} KB"
 LONGEST_SHOWN = 60  # characters of a name that can't be used
 # MCP 2025-11-25, Tools: tool names have letters, digits, `_`, `-` and `.`, at most 128; but this is a SHOULD, older
 # versions have no such rule, and servers are out there that group tools by `/` or write words. Models see another name
@@ -42,13 +35,6 @@ LONGEST_SHOWN = 60  # characters of a name that can't be used
 # signs of globs and of CSV can't be in a name that policies write; nor may one be taken for another (`a//b`, `a/../b`).
 _NAME = re.compile(r"(?=.{1,128}\Z)[A-Za-z0-9_.-]+(?:[ /][A-Za-z0-9_.-]+)*")
 _STEP = re.compile(r"(?:^|/)\.{1,2}/|/\.{1,2}$")
-
-
-class NoList(ValueError):
-    """An answer to `tools/list` that is none."""
-
-
-Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +71,10 @@ async def list_tools(ask: Ask, server: str, *, trusted: bool) -> Listing:
         gateways = gateways or _gateways_in(page)
         return page
 
-    definitions, note, hint = await _all_pages(asked, "tools/list", "tools", f"{server}/*")
     judging = _Judging(server, trusted)
-    for number, definition in enumerate(definitions, 1):
-        judging.take(number, definition)
-        if number % _MANY == 0:
-            await asyncio.sleep(0)  # calls go on
+    beyond, hint = await paged(asked, "tools/list", "tools", judging.take)
     about = About(hints={"tools/list": hint}, gateways=gateways)
-    return Listing(judging.tools, {**judging.rejected, **note}, about=about)
+    return Listing(judging.tools, _noted(judging.rejected, f"{server}/*", beyond), about=about)
 
 
 async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) -> Listing:
@@ -100,15 +82,25 @@ async def list_offers(ask: Ask, server: str, kind: OfferKind, *, trusted: bool) 
     and NoList.
     """
     method, key, name = _OFFERS[kind]
-    definitions, note, hint = await _all_pages(ask, method, key, f"{server}/({key})")
     offers: list[Offer] = []
-    rejected: dict[str, str] = dict(note)
-    for number, definition in enumerate(definitions, 1):
-        if problem := _problem_of_offer(definition, name):
+    rejected: dict[str, str] = {}
+
+    def take(number: int, definition: Any) -> Size:
+        text = _written(definition)
+        if problem := _problem_of_offer(definition, text, name):
             rejected[f"{server}/({key}) #{number}"] = problem
         else:
             offers.append(Offer(kind, server, definition[name], definition, trusted, pin_of(definition)))
-    return Listing(rejected=rejected, offers=tuple(offers), about=About(hints={method: hint}))
+        return _size(definition, text, kept=not problem)
+
+    beyond, hint = await paged(ask, method, key, take)
+    noted = _noted(rejected, f"{server}/({key})", beyond)
+    return Listing(rejected=noted, offers=tuple(offers), about=About(hints={method: hint}))
+
+
+def _noted(rejected: Mapping[str, str], everything: str, beyond: str) -> Mapping[str, str]:
+    """With why there is less than the server has, under `everything`."""
+    return {**rejected, everything: beyond} if beyond else rejected
 
 
 _OFFERS: Mapping[OfferKind, tuple[str, str, str]] = {
@@ -116,43 +108,17 @@ _OFFERS: Mapping[OfferKind, tuple[str, str, str]] = {
     "resource": ("resources/list", "resources", "uri"),
     "template": ("resources/templates/list", "resourceTemplates", "uriTemplate"),
 }
-OTHERS = 0.15  # of the time to connect: there are three lists beside the tools
 LONGEST_INSTRUCTIONS = 16_384  # characters
 LONGEST_NAME = 4096  # characters of a prompt's name, or of a URI
 
 
-def _problem_of_offer(definition: Any, name: str) -> str:
-    if problem := _problem_of_definition(definition):
+def _problem_of_offer(definition: Any, text: bytes | None, name: str) -> str:
+    if problem := _problem_of_definition(definition, text):
         return problem
     value = definition.get(name)
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
         return f"its `{name}` is not a text of 1 to {LONGEST_NAME} characters"
     return "its name holds control characters" if not value.isprintable() else ""
-
-
-async def _all_pages(ask: Ask, method: str, key: str, everything: str) -> tuple[list[Any], dict[str, str], Hint]:
-    """What all pages hold; a note under `everything` when there are too many; and for how long that may be kept."""
-    found: list[Any] = []
-    hint = Hint(float("inf"), True)
-    cursor: str | None = None
-    seen: set[str] = set()
-    for _ in range(MAX_PAGES):
-        asked = time.monotonic()
-        page = await ask(method, {} if cursor is None else {"cursor": cursor})
-        items = listed(page, key) if isinstance(page, Mapping) else None
-        if not isinstance(items, list):
-            raise NoList(f"the answer to `{method}` holds no list of {key}")
-        found += items
-        hint = _both(hint, _hint_in(page, asked))
-        following = page.get("nextCursor")
-        cursor = following if isinstance(following, str) and following not in seen else None
-        if cursor is None or len(found) > MAX_TOOLS:
-            break
-        seen.add(cursor)
-    if cursor is None and len(found) <= MAX_TOOLS:
-        return found, {}, hint
-    note = f"the list goes on after {MAX_PAGES} pages or {MAX_TOOLS} {key}: the rest is left out"
-    return found[:MAX_TOOLS], {everything: note}, hint
 
 
 def _gateways_in(page: Any) -> tuple[str, ...]:
@@ -161,23 +127,6 @@ def _gateways_in(page: Any) -> tuple[str, ...]:
     said = meta.get(GATEWAYS) if isinstance(meta, Mapping) else None
     named = said[:MOST_GATEWAYS] if isinstance(said, list) else []
     return tuple(name for name in named if isinstance(name, str) and len(name) <= LONGEST_GATEWAY)
-
-
-def _hint_in(page: Mapping[str, Any], asked: float) -> Hint:
-    """Counted from when it was asked for: later it may have changed on its way."""
-    ttl = page.get("ttlMs")
-    if isinstance(ttl, bool) or not isinstance(ttl, (int, float)) or not ttl > 0:
-        return UNHINTED
-    return Hint(asked + min(ttl, LONGEST_HINT) / 1000, page.get("cacheScope") == "public")
-
-
-def _both(one: Hint, other: Hint) -> Hint:
-    return Hint(min(one.until, other.until), one.public and other.public)
-
-
-def patience(method: str, seconds: float) -> float:
-    """How much of the time to connect one list may take: one that never comes leaves time for all others."""
-    return seconds if method == "tools/list" else seconds * OTHERS
 
 
 async def list_everything(session: ClientSession, ask: Ask, server: str, *, trusted: bool) -> Listing:
@@ -255,20 +204,27 @@ class _Judging:
         self._server, self._trusted = server, trusted
         self._known: dict[bytes, Any] = {}
 
-    def take(self, number: int, definition: Any) -> None:
-        server, problem = self._server, problem_of(definition)
+    def take(self, number: int, definition: Any) -> Size:
+        server, text = self._server, _written(definition)
+        problem = _problem_of_tool(definition, text)
         name = definition["name"] if not problem else ""
-        if not problem and name in self.tools:
-            self.rejected[f"{server}/{name} (a second one)"] = "it is listed twice: the first one counts"
+        is_new = not problem and name not in self.tools
+        if is_new:
+            self.tools[name] = Tool(server, name, share(definition, self._known), pin_of(definition), self._trusted)
         elif problem:
             self.rejected[f"{server}/{_shown_name(definition, number)}"] = problem
         else:
-            self.tools[name] = Tool(server, name, share(definition, self._known), pin_of(definition), self._trusted)
+            self.rejected[f"{server}/{name} (a second one)"] = "it is listed twice: the first one counts"
+        return _size(definition, text, kept=is_new)
 
 
 def problem_of(definition: Any) -> str:
     """Why a definition can't be used, empty if it can: the first rung that fails. Pure."""
-    if problem := _problem_of_definition(definition):
+    return _problem_of_tool(definition, _written(definition))
+
+
+def _problem_of_tool(definition: Any, text: bytes | None) -> str:
+    if problem := _problem_of_definition(definition, text):
         return problem
     if not _is_name(definition.get("name")):
         return "its name is not 1 to 128 letters, digits, `_`, `-` and `.`, with single blanks or `/` between them"
@@ -279,27 +235,40 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and _NAME.fullmatch(name) is not None and not _STEP.search(name)
 
 
-def _problem_of_definition(definition: Any) -> str:
+def _problem_of_definition(definition: Any, text: bytes | None) -> str:
+    """`text` is what it looks like when we write it."""
     if not isinstance(definition, dict):
         return "its definition is not a JSON object"
-    text = _written(definition)
+    is_large = text is not None and (len(text) > LONGEST or _own(definition) > 2 * LONGEST)
+    if is_large or isinstance(definition, Overlong):
+        return _TOO_LARGE
     # As many levels as brackets at the most: it is rarely worth counting.
     if text is None or text.count(b"{") + text.count(b"[") > MAX_TOOL_DEPTH:
         if depth_over(definition, MAX_TOOL_DEPTH):
             return f"its definition is nested more than {MAX_TOOL_DEPTH} levels deep"
         if flaw := wire.flaw_in(definition):
             return f"its definition can't be passed on: {flaw}"
-    is_large = text is None or len(text) > MAX_TOOL or _kept(definition) > 2 * MAX_TOOL
-    return f"its definition is larger than {MAX_TOOL // 1024} KB" if is_large else ""
+    return "" if text is not None else _TOO_LARGE
 
 
-def _kept(definition: JsonObject) -> int:
+def _size(definition: Any, text: bytes | None, *, kept: bool) -> Size:
+    if text is None:
+        return Size(LONGEST)
+    heavy = weight(text) + _own(definition)
+    return Size(heavy, heavy if kept else 0)
+
+
+def _own(definition: Any) -> int:
     """The bytes of its own text, where that is kept: a number may have any number of digits."""
     return len(definition.text) if isinstance(definition, Verbatim) else 0
 
 
-def _written(definition: JsonObject) -> bytes | None:
-    """None for what can't be written: nested too deeply, a lone surrogate, a number that JSON does not have."""
+def _written(definition: Any) -> bytes | None:
+    """None for what can't be written (nested too deeply, a lone surrogate, a number that JSON does not have), or need
+    not be.
+    """
+    if isinstance(definition, Overlong):
+        return None
     try:
         return wire.dump(definition)
     except (ValueError, RecursionError):  # a UnicodeEncodeError is a ValueError

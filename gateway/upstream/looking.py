@@ -4,12 +4,14 @@ A server with very many is served with those that were looked at first. The othe
 until their turn has come.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from gateway.upstream.connection import Connection
-from gateway.upstream.listing import Listing, list_everything, patience
+from gateway.upstream.listing import Listing, list_everything
+from gateway.upstream.paging import Patience
 from gateway.upstream.reasons import shown
 from gateway.upstream.spec import ServerSpec, Transport
 from gateway.upstream.usable import AT_FIRST, NOT_YET, Usable, usable_among
@@ -22,12 +24,12 @@ async def listed(connection: Connection, spec: ServerSpec) -> Listing:
     """All that it says that it has, not looked at; but for tools that are switched off. Raises what `list_everything`
     does.
     """
-    listing = await list_everything(
-        connection.session,
-        lambda method, params: connection.ask(method, params, patience(method, spec.connect_timeout)),
-        spec.name,
-        trusted=spec.trusted,
-    )
+    patience = Patience(spec.connect_timeout)
+
+    def ask(method: str, params: Mapping[str, Any]) -> Awaitable[Any]:
+        return connection.ask(method, params, patience.left(method, anew="cursor" not in params))
+
+    listing = await list_everything(connection.session, ask, spec.name, trusted=spec.trusted)
     return replace(listing, tools={name: tool for name, tool in listing.tools.items() if spec.offers(name)})
 
 

@@ -22,6 +22,7 @@ async def watch_over(connection: Connection, longest: float) -> None:
     link = connection.link
     while True:
         await link.unheard.wait()
+        await connection.unasked()
         if not await answers(connection, max(ANSWER, longest - link.silent)):
             link.end(SILENT)
             return

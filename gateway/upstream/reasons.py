@@ -10,6 +10,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.errors import ToolgateError
 from gateway.outage import brief
+from gateway.upstream.plainly import CANT_CONNECT, NO_NAME, plainly
 from gateway.upstream.spec import Http, ServerSpec, Transport, redacted
 from gateway.visible import shortened
 
@@ -19,17 +20,18 @@ LAST_WORDS = "; it said: "  # between why a child ended and the last that it wro
 
 LONGEST = 1000  # characters of a reason
 LOOKED_AT = 10_000
-_NOBODY_THERE = "All connection attempts failed"  # httpx2's words; they don't say to what
 
 
 def shown(why: str, transport: Transport | None) -> str:
-    """A reason that may be shown: without secrets, and with the address that nobody answers at.
+    """A reason that may be shown: in our words, without secrets, and with the address that nobody answers at.
 
     It may be a server's own words, so it is made visible, and cut; but cut last, as half a secret would not be found.
     """
-    if isinstance(transport, Http) and why == _NOBODY_THERE:
+    why = plainly(why)
+    if isinstance(transport, Http) and why in (CANT_CONNECT, NO_NAME):
         parts = urlsplit(transport.url)
-        why = f"can't connect to {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        why = f"can't connect to {where}" if why == CANT_CONNECT else f"{why}: {where}"
     clean = redacted(why, transport) if transport else why
     return shortened(clean[:LOOKED_AT], LONGEST)
 

@@ -19,13 +19,14 @@ from gateway.upstream.outcomes import of_status, transport_error
 from gateway.upstream.redirects import MOST_HOPS, elsewhere, followed, is_redirect
 from gateway.upstream.statuses import answered
 
-__all__ = ["CUT", "LIMITS", "SafeTransport"]
+__all__ = ["CUT", "LIMITS", "UNUSABLE_SESSION", "SafeTransport"]
 
 ERROR_BODY = 256 * 1024  # bytes of an error's body that are read in search of a JSON-RPC error
 LISTEN_SILENCE = 300.0  # seconds: a subscription that says nothing for longer is opened again
 NOTIFICATION_PATIENCE = 5.0  # seconds
 STREAM_PATIENCE = 1.0  # seconds for the stream of a session to open: some servers say nothing before there is news
 CUT = "toolgate.cut"  # an extension of a response whose body ended at the ceiling
+UNUSABLE_SESSION = "the id that it gives to the session (`mcp-session-id`) holds more than visible ASCII characters"
 _SESSION = "mcp-session-id"
 _UNKNOWN = (401, 403, 404)  # whoever posts, or the session in his address
 
@@ -65,6 +66,9 @@ class SafeTransport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await self._handled(request)
+        if not _is_known_session(response):
+            await response.aclose()
+            response = _json_rpc(request, transport_error("refused", UNUSABLE_SESSION))
         self._in_session = self._in_session or _SESSION in response.headers
         if request.method == "GET":
             self._heard.set()
@@ -130,6 +134,12 @@ class SafeTransport(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _is_known_session(response: httpx2.Response) -> bool:
+    """Whether the id that it may give to a session can be sent back (MCP, Transports: visible ASCII characters)."""
+    given = response.headers.get(_SESSION, "")
+    return given.isascii() and given.isprintable()
 
 
 def _read_timeout(request: httpx2.Request) -> float | None:

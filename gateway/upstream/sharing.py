@@ -3,6 +3,7 @@
 What is read from a list of a thousand tools takes three times as much memory otherwise. Nobody changes a definition.
 """
 
+from hashlib import sha256
 from typing import Any
 
 from gateway.verbatim import encode
@@ -19,6 +20,11 @@ def share(definition: dict[str, Any], known: dict[bytes, Any]) -> dict[str, Any]
     properties = schema.get("properties")
     if isinstance(properties, dict):
         for name, said in properties.items():
-            properties[name] = known.setdefault(encode(said), said)
-    definition["inputSchema"] = known.setdefault(encode(schema), schema)
+            properties[name] = known.setdefault(_mark(said), said)
+    definition["inputSchema"] = known.setdefault(_mark(schema), schema)
     return definition
+
+
+def _mark(value: Any) -> bytes:
+    """What stands for its bytes: with those themselves, all of a list would be held once more."""
+    return sha256(encode(value)).digest()

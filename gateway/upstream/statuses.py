@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from gateway.call import Answered, InDoubt, Outcome, Refused, Unsent
+from gateway.upstream.plainly import plainly
 
 __all__ = ["answered", "explained"]
 
@@ -30,7 +31,7 @@ def explained(server: str, outcome: Outcome) -> Outcome:
     if type(outcome) is Answered:  # nearly always
         return outcome
     if isinstance(outcome, (Unsent, InDoubt)):
-        return type(outcome)(_named(server, outcome.why))
+        return type(outcome)(_named(server, plainly(outcome.why)))
     if isinstance(outcome, Refused) and outcome.message.startswith(_ANSWERED):
         return Refused(outcome.code, _named(server, outcome.message), outcome.data)
     return outcome

@@ -71,6 +71,8 @@ class Talk:
         self._subjects: dict[str | int, Subject | None] = {}  # whose requests they are
         self._abandoned: dict[str | int, tuple[Subject | None, bool]] = {}  # ... and whether their words are spared
         self._questions: dict[str | int, asyncio.Task[None]] = {}
+        self._unasked = asyncio.Event()  # no question is open
+        self._unasked.set()
         self._limits: dict[str | int, _Limit] = {}
         self._pages: dict[str, Caller] = {}  # by the id under which a page was shown to him
 
@@ -79,11 +81,13 @@ class Talk:
         self, request_id: str | int, caller: Caller, limit: Timeout | None = None, subject: Subject | None = None
     ) -> Iterator[None]:
         """While this subject's request is under way, what the server says may be for its caller. `limit` is how long it
-        may take: the time in which the server waits for people does not count.
+        may take: the time in which the server waits for people does not count, whichever request they are asked for.
         """
         self._callers[request_id], self._subjects[request_id] = caller, subject
         if limit is not None:
-            self._limits[request_id] = _Limit(limit)
+            stoppable = self._limits[request_id] = _Limit(limit)
+            if self._questions:
+                stoppable.stop()
         try:
             yield
         finally:
@@ -144,6 +148,7 @@ class Talk:
             return False
         task = asyncio.ensure_future(self._answer(request, caller, send))
         self._questions[request.id] = task
+        self._unasked.clear()
         for limit in self._limits.values():
             limit.stop()
         task.add_done_callback(lambda _: self._answered(request.id))
@@ -152,8 +157,15 @@ class Talk:
     def _answered(self, request_id: str | int) -> None:
         self._questions.pop(request_id, None)
         if not self._questions:
+            self._unasked.set()
             for limit in self._limits.values():
                 limit.go_on()
+
+    async def unasked(self) -> bool:
+        """Returns when no question of the server is open: whether one was."""
+        was_asked = bool(self._questions)
+        await self._unasked.wait()
+        return was_asked
 
     async def _answer(self, request: types.JSONRPCRequest, caller: Caller, send: Send) -> None:
         page = (request.params or {}).get("elicitationId")

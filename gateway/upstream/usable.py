@@ -24,8 +24,9 @@ AT_FIRST = 5.0  # seconds of the thread for what a server lists, until it is ser
 IN_ALL = 30.0  # ... for what was left then: enough for all that a list may hold
 AT_EASE = 0.1  # seconds of the thread: whatever a usual server lists is through by then, without a rest
 _SLICE = 0.003  # seconds; one schema at the least
-_MANY = 256  # tools that are looked at without a thread, while all others wait
+_MANY, _GLANCES = 256, 0.003  # tools that are looked at without a thread, and seconds of it, while all others wait
 _BRIEFLY = 0.03  # seconds for one schema, at first
+_clock = time.monotonic
 _THREAD = ThreadPoolExecutor(1, "toolgate-schemas")
 _LONG = ThreadPoolExecutor(1, "toolgate-long-schemas")
 
@@ -68,13 +69,15 @@ async def usable_among(tools: Mapping[str, Tool], seconds: float = IN_ALL, late:
 
 
 async def _unusual(tools: Iterable[Tool]) -> list[Tool]:
-    """Those that take more than a glance."""
+    """Those that take more than a glance. Even a glance takes milliseconds where a schema is as long as it may be."""
     found: list[Tool] = []
+    began = _clock()
     for number, tool in enumerate(tools, 1):
         if not is_plain(tool.pin, tool.input_schema):
             found.append(tool)
-        if number % _MANY == 0:
+        if number % _MANY == 0 or _clock() - began > _GLANCES:
             await asyncio.sleep(0)
+            began = _clock()
     return found
 
 

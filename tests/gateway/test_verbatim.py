@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.verbatim import (
+    Overlong,
     Verbatim,
     VerbatimArray,
     altered,
@@ -202,14 +203,23 @@ def test_what_is_altered_says_what_its_value_says(old: Any, new: Any) -> None:
 def test_an_item_keeps_its_text_where_it_would_be_written_in_another_way() -> None:
     usual, blanks, odd, long = b'{"n":1.1}', b'{ "n" : 1.1 }', b'{"n": 1.10}', b'{"n":%b1.10}' % (b" " * 99)
     page = verbatim(b'{"tools":[%b]}' % b",".join((usual, blanks, odd, long, b"1.10")))
-    found = listed(page, "tools")
+    found = listed(page, "tools", 1000)
     assert found == [{"n": 1.1}] * 4 + [1.1]
     assert [isinstance(item, Verbatim) for item in found] == [False, False, True, True, False]
     assert [item.text for item in found[2:4]] == [odd, b'{"n":1.10}']
     deep = Verbatim({"tools": [{"x": nested(100_000)}]}, b'{"tools":[{"x":1.10}]}')
-    assert not isinstance(listed(deep, "tools")[0], Verbatim)
-    assert listed(page, "others") is None
-    assert listed({"tools": [1]}, "tools") == [1]
+    assert not isinstance(listed(deep, "tools", 1_000_000)[0], Verbatim)
+    assert listed(page, "others", 1000) is None
+    assert listed({"tools": [1]}, "tools", 0) == [1]
+
+
+def test_an_item_that_is_longer_than_it_may_be_is_not_looked_at_and_blanks_make_none_long() -> None:
+    long, blanks = b'{"name":"a","x":"%b"}' % (b"y" * 100), b'{"name":"b",%b"x":[1,2]}' % (b" " * 500)
+    page = verbatim(b'{"tools":[%b]}' % b",".join((long, blanks, b'"%b"' % (b"z" * 200), b'{"n":1.10}')))
+    found = listed(page, "tools", 50)
+    assert [type(item) for item in found] == [Overlong, dict, str, Verbatim]
+    assert [item["name"] for item in found[:2]] == ["a", "b"]
+    assert type(listed(page, "tools", len(long))[0]) is dict
 
 
 def test_json_is_on_one_line_without_a_change_of_what_it_says() -> None:

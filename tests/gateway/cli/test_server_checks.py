@@ -48,6 +48,9 @@ def test_what_is_to_be_looked_at_is_named_with_its_line(project: Path) -> None:
     (project / ".mcp.json").write_text('{"mcpServers": {\n  "echo": {"command": "no-such-program"}}}')
     (found,) = servers(config(project), [a_status(name="echo", state="down", error="it exited")])
     assert found.mend == "look at .mcp.json:2, and start by hand what stands there"
+    (project / ".mcp.json").write_text('{"mcpServers": {\n  "echo": {"url": "http://192.0.2.1:9/mcp"}}}')
+    (found,) = servers(config(project), [a_status(name="echo", state="down", error="can't connect")])
+    assert found.mend == "look at .mcp.json:2, and try by hand the `url` that stands there"
 
 
 def test_each_variable_that_is_not_set_is_named_with_its_place_and_what_to_type(project: Path) -> None:

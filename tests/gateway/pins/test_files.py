@@ -72,6 +72,21 @@ def test_a_text_that_can_not_be_written_leaves_the_old_one_and_no_rest(
     assert sorted(path.name for path in files.lock.parent.iterdir()) == [".toolgate", "toolgate.lock"]
 
 
+def test_what_killed_writers_have_left_goes_with_the_next_write_and_nothing_else(files: PinFiles) -> None:
+    old, new, others, another = (
+        files.lock.with_name(name)
+        for name in (".toolgate.lock.0a1b.new", ".toolgate.lock.2c3d.new", ".mcp.json.0a1b.new", ".toolgate.lock.new")
+    )
+    for beside in (old, new, others, another):
+        beside.write_text("x")
+        if beside is not new:
+            os.utime(beside, (1, 1))  # long ago; whoever writes the new one may live
+    with files.turn():
+        files.write(pins("a"))
+    assert {path.name for path in files.lock.parent.glob(".*.new")} == {new.name, others.name, another.name}
+    assert files.read() == pins("a")
+
+
 def test_a_link_stays_a_link(files: PinFiles, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     files.lock.symlink_to(tmp_path / "elsewhere" / "shared.lock")

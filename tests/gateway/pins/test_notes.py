@@ -19,7 +19,7 @@ def test_notes_are_read_as_they_were_written() -> None:
 
 def test_a_definition_that_keeps_its_text_is_noted_as_well() -> None:
     text = rb'{"tools": [{"name": "add", "description": "caf\u00e9 \u202e"}]}'
-    (definition,) = listed(read(text), "tools")
+    (definition,) = listed(read(text), "tools", 1000)
     assert isinstance(definition, Verbatim)
     notes = Notes({"shop/add": replace(NOTE, definition=definition)})
     assert parse(dump(notes)).tools["shop/add"].definition == {"name": "add", "description": "café \u202e"}

@@ -14,8 +14,9 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import pin_of
 from gateway.offer import UNHINTED
-from gateway.upstream.listing import MAX_PAGES, MAX_TOOLS, NoList, judge, list_everything, list_tools, problem_of
+from gateway.upstream.listing import judge, list_everything, list_tools, problem_of
 from gateway.upstream.outcomes import transport_error
+from gateway.upstream.paging import MAX_ITEMS, MAX_PAGES, NoList
 from gateway.verbatim import Verbatim, encode, parts, read
 
 TOOL: dict[str, Any] = {"name": "act", "inputSchema": {"type": "object"}, "x-vendor": None}
@@ -128,9 +129,9 @@ def test_a_list_without_end_is_cut_and_says_so() -> None:
 
 
 def test_one_page_that_holds_too_many_is_cut_and_says_so() -> None:
-    listing = listed({None: {"tools": [TOOL | {"name": f"t{number}"} for number in range(MAX_TOOLS + 2)]}})
-    assert len(listing.tools) == MAX_TOOLS
-    assert listing.rejected == {"s/*": "the list goes on after 100 pages or 10000 tools: the rest is left out"}
+    listing = listed({None: {"tools": [TOOL | {"name": f"t{number}"} for number in range(MAX_ITEMS + 2)]}})
+    assert len(listing.tools) == MAX_ITEMS
+    assert listing.rejected == {"s/*": "the list goes on after 100 pages, 10000 tools or 32 MB: the rest is left out"}
 
 
 def test_not_all_of_a_long_list_is_judged_in_one_go() -> None:

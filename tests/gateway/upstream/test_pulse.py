@@ -191,6 +191,64 @@ def test_a_server_that_hangs_on_a_clients_own_connection_is_missing_for_all(mirr
     asyncio.run(asyncio.wait_for(scenario(), 120))
 
 
+class Person:
+    """A client of the older era who can be asked, and takes his time."""
+
+    def __init__(self) -> None:
+        self.key, self.modern, self.spared = "k", False, False
+        self.capabilities: dict[str, Any] = {"elicitation": {}}
+        self.wants_progress, self.log_level = False, None
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, _method: str, _params: Any) -> dict[str, Any]:
+        self.asked.set()
+        await self.answers.wait()
+        return {"action": "accept", "content": {}}
+
+    def hear(self, _method: str, _params: Any) -> None:
+        """Nothing comes."""
+
+
+def test_nobody_is_taken_for_gone_while_his_question_is_open_and_his_silence_counts_anew_then(
+    hostile: Any, upstreams: Any, call: Any, text_of: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """He may do one thing at a time: what is sent to him meanwhile lies before a person, so to speak."""
+    asked: list[float] = []
+    over = asyncio.Event()
+
+    async def told(_connection: Any, seconds: float) -> bool:
+        asked.append(seconds)
+        over.set()
+        return True
+
+    monkeypatch.setattr(pulse, "answers", told)
+    fifo = tmp_path / "told"
+    os.mkfifo(fifo)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("one-by-one", call_timeout=3600)) as up:
+            person: Any = Person()
+
+            def made(**arguments: Any) -> Any:
+                return up.forward(call("one-by-one/act", arguments), timeout=3600, meta={}, caller=person)
+
+            first = asyncio.create_task(made(ask=True, fifo=str(fifo)))
+            await person.asked.wait()
+            second = asyncio.create_task(made())
+            await asyncio.to_thread(fifo.read_text, encoding="utf-8")
+            second.cancel()
+            await asyncio.gather(second, return_exceptions=True)
+            for _ in range(50):  # whoever wants to know more has had his turn
+                await asyncio.sleep(0)
+            assert asked == []
+            person.answers.set()
+            assert text_of(await first) == {"action": "accept", "content": {}}
+            await over.wait()
+
+    asyncio.run(asyncio.wait_for(scenario(), 120))
+    assert asked == [3600]
+
+
 def test_who_answers_with_an_error_or_speaks_of_something_else_is_there() -> None:
     class Speaks:
         modern = False

@@ -20,6 +20,10 @@ def test_no_reason_is_shown_with_a_secret_in_it() -> None:
 def test_an_address_that_nobody_answers_at_is_named_without_its_credentials() -> None:
     where = Http("https://ann:hunter2x@example.test/mcp")
     assert shown("All connection attempts failed", where) == "can't connect to https://example.test"
+    unknown = "the name of its host can't be looked up: https://example.test"
+    assert shown("[Errno -2] Name or service not known", where) == unknown
+    assert shown("[Errno -2] Name or service not known", None) == "the name of its host can't be looked up"
+    assert shown("Receive buffer too long", where) == "the head of its answer is too long"
 
 
 def test_a_reason_in_a_servers_own_words_can_be_told_to_anybody() -> None:

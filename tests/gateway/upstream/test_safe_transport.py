@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from gateway.upstream import safe_transport as under_test
 from gateway.upstream.meter import Pace
 from gateway.upstream.outcomes import error_in, fate_of
-from gateway.upstream.safe_transport import LISTEN_SILENCE, NOTIFICATION_PATIENCE, SafeTransport
+from gateway.upstream.safe_transport import LISTEN_SILENCE, NOTIFICATION_PATIENCE, UNUSABLE_SESSION, SafeTransport
 from gateway.upstream.statuses import answered
 
 URL = "http://localhost/mcp"
@@ -132,6 +132,20 @@ def test_the_stream_of_a_session_is_waited_for_until_it_is_there_or_refused(stat
             await transport.stream_opened()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("given", [b"\xe9\x80abc", "é".encode(), b"a\x01b"])
+def test_an_id_of_a_session_that_can_not_be_sent_back_is_said_to_be_the_reason(given: bytes) -> None:
+    """It left the client as an error of Python's, and the connection was said to have ended."""
+    answer = httpx2.Response(200, headers=[(b"mcp-session-id", given)], content=b"{}")
+    response, broken, _ = sent(lambda _: answer)
+    error = error_of(response)
+    assert error.message == UNUSABLE_SESSION
+    assert fate_of(error) == "refused"
+    assert answer.is_closed
+    assert broken == []
+    usual = sent(lambda _: httpx2.Response(200, headers={"mcp-session-id": "a-1_~!"}, content=b"{}"))[0]
+    assert usual.content == b"{}"
 
 
 def test_a_forgotten_session_is_told_by_the_answer_and_ends_nothing_before_it_is_there() -> None:

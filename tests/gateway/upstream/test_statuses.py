@@ -70,3 +70,10 @@ def test_our_own_words_have_the_name_and_a_servers_are_its_own() -> None:
     assert explained("shop", Unsent("the connection ended")) == Unsent("server `shop`: the connection ended")
     for outcome in (Refused(1, "the server is full", [1]), Answered({})):
         assert explained("shop", outcome) is outcome
+
+
+def test_what_a_library_says_is_told_in_our_words_and_what_a_server_says_as_it_said_it() -> None:
+    words = "[Errno -2] Name or service not known"
+    assert explained("shop", Unsent(words)) == Unsent("server `shop`: the name of its host can't be looked up")
+    assert explained("shop", InDoubt("ReadError")) == InDoubt("server `shop`: the connection broke")
+    assert explained("shop", Refused(1, words)) == Refused(1, words)

@@ -10,7 +10,7 @@ import pytest
 from gateway.call import Answered, InDoubt, TaskCreated, Unsent
 from gateway.caller import NOBODY, Caller, nobody
 from gateway.task import EXTENSION
-from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, listing, looking, supervise, usable
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, looking, paging, supervise, usable
 from gateway.upstream.usable import NOT_YET
 from tests.fixtures.everything.starting import ROOT, command
 
@@ -37,7 +37,7 @@ def test_a_call_waits_no_longer_for_a_server_than_it_may(hostile: Any, upstreams
 def test_a_list_that_never_comes_does_not_keep_the_tools_from_being_used(
     hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "OTHERS", 0.005)
+    monkeypatch.setattr(paging, "OTHERS", 0.005)
 
     async def scenario() -> None:
         async with upstreams(hostile("no-prompts", connect_timeout=60)) as up:

@@ -305,6 +305,40 @@ def test_the_time_in_which_people_are_asked_does_not_count() -> None:
     asyncio.run(scenario())
 
 
+def test_nor_does_it_count_for_those_whose_call_begins_meanwhile() -> None:
+    async def scenario() -> None:
+        talk, slow, sent = quiet(), Client(), Sent()
+        slow.answer = None
+        with talk.serving(1, slow):
+            assert talk.asked(question(1), sent)
+            async with asyncio.timeout(3600) as limit:
+                with talk.serving(2, slow, limit):
+                    assert limit.when() is None
+                    talk.hear({"method": "notifications/cancelled", "params": {"requestId": 1}})
+                    await settled()
+                    assert limit.when() is not None
+
+    asyncio.run(scenario())
+
+
+def test_it_is_known_when_nobody_is_asked_anything_any_more() -> None:
+    async def scenario() -> None:
+        talk, slow, sent = quiet(), Client(), Sent()
+        slow.answer = None
+        assert not await talk.unasked()  # nobody was
+        with talk.serving(1, slow):
+            for number in (1, 2):
+                assert talk.asked(question(number), sent)
+            waiting = asyncio.create_task(talk.unasked())
+            talk.hear({"method": "notifications/cancelled", "params": {"requestId": 1}})
+            await settled()
+            assert not waiting.done()
+        assert await waiting
+        assert not await talk.unasked()
+
+    asyncio.run(scenario())
+
+
 def test_that_a_page_was_answered_is_told_once_to_him_to_whom_it_was_shown() -> None:
     async def work() -> None:
         talk, ann, bob, sent = quiet(), Client("a"), Client("b"), Sent()

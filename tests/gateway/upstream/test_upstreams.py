@@ -16,7 +16,7 @@ import pytest
 from gateway.call import Answered, InDoubt, Refused, Unsent, pin_of
 from gateway.catalogue import Catalogue, ServerInfo
 from gateway.errors import ConfigError
-from gateway.upstream import Http, ServerSpec, Stdio, Upstreams
+from gateway.upstream import Http, ServerSpec, Stdio, Upstreams, paging
 
 WAYS = [
     ("stdio", "modern"),
@@ -248,6 +248,23 @@ def test_all_pages_are_read_but_not_for_ever(hostile: Any, upstreams: Any) -> No
             assert "endless-pages/act99" in up.catalogue.tools
             assert "endless-pages/act100" not in up.catalogue.tools
             assert "100 pages" in up.catalogue.rejected["endless-pages/*"]
+
+    asyncio.run(scenario())
+
+
+def test_a_server_whose_list_is_fat_and_endless_is_used_with_what_came_first(
+    hostile: Any, upstreams: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "MAX_LIST", 1_000_000)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("fat-pages")) as up:
+            assert list(up.catalogue.tools) == [f"fat-pages/act{page}" for page in range(4)]
+            rejected = up.catalogue.rejected
+            assert set(rejected) == {"fat-pages/*", *(f"fat-pages/fat{page}" for page in range(4))}
+            assert "the rest is left out" in rejected["fat-pages/*"]
+            assert "256 KB" in rejected["fat-pages/fat3"]
+            assert isinstance(await up.forward(call("fat-pages/act3"), timeout=60, meta={}), Answered)
 
     asyncio.run(scenario())
 

@@ -173,3 +173,29 @@ def test_even_plain_tools_are_not_all_glanced_at_in_one_go() -> None:
 
     asyncio.run(scenario())
     assert turns >= 4
+
+
+def test_nor_are_long_ones_though_they_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them takes longer than others may be kept waiting."""
+    turns, now = 0, 0.0
+
+    def glance(_pin: str, _schema: JsonObject) -> bool:
+        nonlocal now
+        now += 0.01
+        return True
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        meanwhile = asyncio.create_task(others())
+        await usable_among(tools(*({"title": str(number)} for number in range(20))))
+        meanwhile.cancel()
+
+    monkeypatch.setattr(usable, "is_plain", glance)
+    monkeypatch.setattr(usable, "_clock", lambda: now)
+    asyncio.run(scenario())
+    assert turns >= 20
