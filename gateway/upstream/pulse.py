@@ -38,13 +38,15 @@ async def answers(connection: Connection, seconds: float) -> bool:
     """Whether anything is heard of it in so many seconds. What our own transport says is not of the server: it is asked
     again then. (Who can't be asked for want of credentials has the benefit of the doubt.)
     """
-    before = connection.said()
+    before, clock = connection.said(), asyncio.get_running_loop().time
+    end = clock() + seconds
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while True:
-                if await _answered(connection, seconds) or connection.said() != before:
-                    return True
-                await asyncio.sleep(AGAIN)
+        while True:
+            if await _answered(connection, max(0.0, end - clock())):
+                return True
+            if (left := end - clock()) <= 0 or connection.said() != before:
+                break
+            await asyncio.sleep(min(AGAIN, left))
     return connection.said() != before
 
 
