@@ -10,7 +10,7 @@ __all__ = ["Slots"]
 
 
 class Slots:
-    """`take()`, or else `await wait()`; then `give()` it back. On one event loop."""
+    """`take()`, or else `await wait()` or `given()`; then `give()` it back. On one event loop."""
 
     def __init__(self, number: int) -> None:
         self._free = number
@@ -30,11 +30,23 @@ class Slots:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # it was given to us in this moment
+            if not turn.cancelled():  # it was given to us in this moment
                 self.give()
-            else:
+            elif turn in self._waiting:  # else it has been passed over in this moment
                 self._waiting.remove(turn)
             raise
+
+    async def given(self, until: float) -> bool:
+        """The same, until this moment of the loop's clock at the latest: whether it was in time."""
+        try:
+            async with asyncio.timeout_at(until):
+                await self.wait()
+        except TimeoutError:
+            return False
+        if asyncio.get_running_loop().time() < until:
+            return True
+        self.give()  # the loop was late
+        return False
 
     def give(self) -> None:
         """To the one who has waited longest; it is free if nobody waits."""

@@ -27,7 +27,7 @@ from gateway.upstream.nameless import Nameless
 from gateway.upstream.outcomes import fate_of
 from gateway.upstream.pool import Pool
 from gateway.upstream.pools import Pools
-from gateway.upstream.pulse import watch_over
+from gateway.upstream.pulse import UNWATCHED, watch_over
 from gateway.upstream.reaping import Reaper
 from gateway.upstream.safe_transport import SafeTransport
 from gateway.upstream.spec import CALL_TIMEOUT, Era, Http, ServerSpec, Stdio, Transport
@@ -107,13 +107,20 @@ async def connect(stack: AsyncExitStack, opening: Opening, link: Link) -> Connec
         reached = opened.http.reached if opened.http is not None else None
         http = replace(opening.transport, url=reached) if reached else opening.transport
         opened_by = partial(
-            Pool, http, connect_timeout=opening.connect_timeout, ceiling=opening.ceiling, unheard=link.silence
+            Pool,
+            http,
+            connect_timeout=opening.connect_timeout,
+            ceiling=opening.ceiling,
+            unheard=link.silence,
+            ear=exchange,
         )
         _give_lanes(stack, connection, http, opened_by)
     if connection.modern:
-        await stack.enter_async_context(background(watch(connection, opening.watched)))
+        watching = background(watch(connection, opening.watched), opening.name, "its changes are not heard of")
+        await stack.enter_async_context(watching)
         link.early = not await set_within(link.listening, LISTENING)
-    await stack.enter_async_context(background(watch_over(connection, opening.call_timeout)))
+    guarding = watch_over(connection, opening.call_timeout)
+    await stack.enter_async_context(background(guarding, opening.name, UNWATCHED, link.end))
     return connection
 
 

@@ -212,10 +212,9 @@ class Connection:
         async with pools.lent(subject) as own:
             return await post(own, self.carrier, subject, message, timeout)
 
-    def said(self) -> frozenset[tuple[object, object]]:
-        """What there is of the server's words so far: whenever anything is heard, something in it is new."""
-        wires = [*(self.pool.said() if self.pool else ()), *(self.pools.said() if self.pools else ())]
-        return frozenset((("messages", self.exchange.heard), ("bytes", self.exchange.pending()), *wires))
+    def said(self) -> tuple[int, int]:
+        """How much there is of the server's words so far: another value whenever anything is heard."""
+        return self.exchange.heard, self.exchange.pending()
 
     async def unasked(self) -> None:
         """Returns when no question of the server is open. It may read nothing before it is answered: until then it is a
@@ -244,28 +243,26 @@ class Connection:
     ) -> Outcome:
         await self._hear_logs(caller)
         request_id = f"toolgate-{self._ids()}"
-        params = wanted.params(self._meta(meta, caller, request_id))
+        params, before = wanted.params(self._meta(meta, caller, request_id)), self.exchange.heard
         try:
             async with asyncio.timeout(timeout) as limit:
                 with self.talk.serving(request_id, caller, limit, wanted.subject):
                     result = await self._dispatch(request_id, wanted.method, params, headers)
                     return outcomes.answer(await self._result_of(result, wanted, caller) if wanted.as_task else result)
         except TimeoutError:
-            return self._ran_out(request_id, timeout)
+            return self._ran_out(request_id, timeout, before)
         except MCPError as error:
             started, more = request_id in self.exchange.started, self.exchange.more.get(request_id)
             return outcomes.of_error(error, started=started, more=more, fault=self.link.fault)
         finally:
             self._over(wanted.subject, caller, request_id)
 
-    def _ran_out(self, request_id: str, seconds: float) -> Outcome:
+    def _ran_out(self, request_id: str, seconds: float, before: int) -> Outcome:
+        """After so many seconds; so much had been heard until then."""
+        if self.exchange.heard == before:
+            self.link.silence(seconds)  # it may not even have read it
         why = f"no answer within {seconds:.3g} s"
-        if request_id not in self.exchange.started:
-            self.link.silence(seconds)  # it reads nothing
-            return Unsent(why)
-        if self.exchange.silent_since(request_id):
-            self.link.silence(seconds)
-        return InDoubt(why)
+        return InDoubt(why) if request_id in self.exchange.started else Unsent(why)
 
     def _over(self, subject: Subject | None, caller: Caller, request_id: str) -> None:
         """Nobody waits for this answer any more; if it has not come, the server may be at work on it."""

@@ -48,10 +48,12 @@ async def looked_on(listing: Listing, transport: Transport | None = None) -> Lis
 
 
 def looking_on(
-    listing: Listing, transport: Transport, adopt: Callable[[Listing], None]
+    server: str, listing: Listing, transport: Transport, adopt: Callable[[Listing], None]
 ) -> AbstractAsyncContextManager[None]:
     """While this lasts, the same is done for whoever does not wait for it."""
-    return background(_look_on(listing, transport, adopt)) if listing.unseen else nullcontext()
+    if not listing.unseen:
+        return nullcontext()
+    return background(_look_on(listing, transport, adopt), server, "no more of its tools are looked at")
 
 
 async def _look_on(listing: Listing, transport: Transport, adopt: Callable[[Listing], None]) -> None:

@@ -18,6 +18,7 @@ from gateway.upstream.wire import flaw_in, id_hint
 from gateway.visible import shortened
 
 __all__ = [
+    "HELD_BACK",
     "Fate",
     "answer",
     "error_in",
@@ -34,6 +35,7 @@ Fate = Literal["unsent", "in_doubt", "refused", "session_lost"]
 
 MOST_NAME = 1024  # characters of a task's id: it stands in a header
 TRANSPORT_ERROR = 1  # outside of JSON-RPC's reserved range, and of MCP's
+HELD_BACK = 2  # the same, of what was not sent for want of credentials: whether the server is there was not tried
 _MARK = secrets.token_hex(16)  # no server can guess it, so none can pass its own error off as a transport's
 
 # Errors that the SDK makes itself, by code and the beginning of their text (mcp/client/streamable_http.py and

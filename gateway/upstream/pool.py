@@ -18,7 +18,9 @@ from gateway.deadlines import Deadlines
 from gateway.slots import Slots
 from gateway.upstream import wire
 from gateway.upstream.http1 import header_lines, own_lines, request_line
+from gateway.upstream.outcomes import transport_error
 from gateway.upstream.spec import Http
+from gateway.upstream.streams import Ear
 from gateway.upstream.wires import Exchange, Hear, Replied, Wire
 
 __all__ = ["Pool", "Replied"]
@@ -37,7 +39,8 @@ _FIXED = (
 
 class Pool:
     """Connections to one MCP endpoint. `ceiling` is the most bytes of one answer. `unheard` is called when a request
-    was given up, and nothing was heard of the server since it left: with the seconds that it had, or 0.
+    was given up, and nothing was heard of the server since it left: with the seconds since then, or 0 if it had not all
+    its time. What is heard on other ways counts, if they share the `ear`.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Pool:
         connect_timeout: float,
         ceiling: int = wire.MAX_MESSAGE,
         unheard: Callable[[float], None] = lambda _seconds: None,
+        ear: Ear | None = None,
     ) -> None:
         parts = urlsplit(http.url)
         self._host = parts.hostname or ""
@@ -58,7 +62,7 @@ class Pool:
         self._headers = (*(item for item in fixed if item[0] not in given), *http.headers.items())
         self._common: bytes | None = None
         self._connect_timeout = connect_timeout
-        self._ceiling, self._unheard = ceiling, unheard
+        self._ceiling, self._unheard, self._ear = ceiling, unheard, ear or Ear()
         self._idle: list[Wire] = []
         self._open: set[Wire] = set()
         self._slots = Slots(MAX_CONNECTIONS)
@@ -71,7 +75,8 @@ class Pool:
     ) -> Replied | Unsent | InDoubt:
         """Sends one request and waits for its answer, at most `timeout` seconds in all.
 
-        `hear` gets each message that comes before the answer.
+        `hear` gets each message that comes before the answer. That no connection was free in time comes as an error in
+        the reply, marked as ours: it says nothing about the server, and others use the connections.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout
@@ -79,11 +84,8 @@ class Pool:
             request = self._head() + own_lines(headers) + b"content-length: %d\r\n\r\n%s" % (len(body), body)
         except ValueError as error:
             return Unsent(str(error))
-        if not self._slots.take():
-            await self._slots.wait()
-            if loop.time() >= until:  # perhaps as long as it may: nobody waits for it now
-                self._slots.give()
-                return Unsent(f"no connection within {timeout:.3g} s")
+        if not self._slots.take() and not await self._slots.given(until):
+            return Replied({"error": transport_error("unsent", f"no connection within {timeout:.3g} s").model_dump()})
         due: object = None
         connected: Wire | None = None
         try:
@@ -125,15 +127,7 @@ class Pool:
         return wired
 
     def _wire(self) -> Wire:
-        return Wire(self._room, self._put_aside, self._open.discard, self._given_up)
-
-    def _given_up(self, began: float, seconds: float) -> None:
-        if not any(wired.answered_since(began) for wired in self._idle):
-            self._unheard(seconds)
-
-    def said(self) -> Iterable[tuple[object, object]]:
-        """What was heard on each connection so far."""
-        return [(wired, wired.said) for wired in self._open if any(wired.said)]
+        return Wire(self._room, self._put_aside, self._open.discard, self._unheard, self._ear)
 
     def _put_aside(self, wired: Wire) -> None:
         if self._closed or len(self._idle) >= MAX_IDLE:
@@ -147,12 +141,16 @@ class Pool:
             self._common = request_line(self._target) + header_lines(self._headers)
         return self._common
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Drops every connection."""
         self._closed = True
         self._idle.clear()
         for wired in list(self._open):
             wired.end(ENDED)
+
+    async def aclose(self) -> None:
+        """The same, to its end."""
+        self.close()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)  # transports close in the next turn of the loop
 

@@ -5,7 +5,7 @@ by whoever asks next on the same wire. What is one user's stays on connections t
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from gateway.call import Subject
@@ -37,18 +37,14 @@ class Pools:
             yield pool
         finally:
             self._users[who] -= 1
-            await self._make_room()
+            self._make_room()
 
-    def said(self) -> Iterable[tuple[object, object]]:
-        """As `Pool.said`, of all of them."""
-        return [said for pool in self._pools.values() for said in pool.said()]
-
-    async def _make_room(self) -> None:
-        """Closes what nobody uses, beyond the limit."""
+    def _make_room(self) -> None:
+        """Closes what nobody uses, beyond the limit: at once, before anybody can use it again."""
         idle = [who for who in self._pools if not self._users[who]]
         for who in idle[: max(0, len(self._pools) - MOST)]:
             del self._users[who]
-            await self._pools.pop(who).aclose()
+            self._pools.pop(who).close()
 
     async def aclose(self) -> None:
         pools, self._pools = list(self._pools.values()), {}

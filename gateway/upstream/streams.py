@@ -12,18 +12,31 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.message import SessionMessage
 
 from gateway.upstream.nameless import Nameless
-from gateway.upstream.outcomes import fate_of
+from gateway.upstream.outcomes import Fate, fate_of
 
-__all__ = ["Exchange", "Incoming", "Outgoing"]
+__all__ = ["Ear", "Exchange", "Incoming", "Outgoing"]
 
 
 @dataclass(slots=True)
-class Exchange:
+class Ear:
+    """Counts all that a server says, over whichever lane: of whom more was heard since the count was noted, was not
+    silent since.
+    """
+
+    heard: int = 0
+
+    def hear(self) -> None:
+        """The server has said something."""
+        self.heard += 1
+
+
+@dataclass(slots=True)
+class Exchange(Ear):
     """The requests of one connection. `frozen`: parameters to send as they are. `started`: those given to the wire, and
     `unanswered` those of them to which the server has said nothing yet, each with what was `heard` when it left.
     `more`: what their errors say that the SDK does not hand on. `nameless`: where an error may come that names no
-    request; `late` is one of which that is clear now. `heard` counts all that the server says, and `pending` tells how
-    much there is of what it has not said to its end; `unread`, whether such an error may be about what it has not read.
+    request; `late` is one of which that is clear now. `pending` tells how much there is of what the server has not said
+    to its end; `unread`, whether such an error may be about what it has not read.
     """
 
     frozen: dict[types.RequestId, dict[str, Any]] = field(default_factory=dict)
@@ -32,7 +45,6 @@ class Exchange:
     more: dict[types.RequestId, Mapping[str, Any]] = field(default_factory=dict)
     nameless: Nameless | None = None
     late: types.JSONRPCError | None = None
-    heard: int = 0
     pending: Callable[[], int] = lambda: 0
     unread: Callable[[], bool] = lambda: False
 
@@ -52,25 +64,22 @@ class Exchange:
 
     def answered(self, message: types.JSONRPCResponse | types.JSONRPCError) -> bool:
         """Whether this is the server's own answer, and not what a transport says in its place."""
-        if isinstance(message, types.JSONRPCError) and not self._is_said(message):
+        fate = self._fate(message) if isinstance(message, types.JSONRPCError) else None
+        if fate == "in_doubt":
             return False
-        self.heard += 1
+        self.heard += fate != "unsent"
         if message.id is not None:
             self.unanswered.pop(message.id, None)
         return True
-
-    def hear(self) -> None:
-        """The server has said something that is no answer."""
-        self.heard += 1
 
     def silent_since(self, request_id: types.RequestId) -> bool:
         """Whether nothing was heard since this request left."""
         return self.unanswered.get(request_id) == self.heard
 
-    def _is_said(self, error: types.JSONRPCError) -> bool:
+    def _fate(self, error: types.JSONRPCError) -> Fate | None:
         if error.error.model_extra and error.id in self.frozen:
             self.more[error.id] = error.error.model_extra
-        return fate_of(MCPError.from_error_data(error.error)) != "in_doubt"
+        return fate_of(MCPError.from_error_data(error.error))
 
     def over(self, request_id: types.RequestId) -> None:
         """It is forgotten."""

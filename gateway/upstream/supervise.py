@@ -180,9 +180,11 @@ class Supervisor:
         began = asyncio.get_running_loop().time()
         connection = await self._connect(stack, transport, link)
         listing = await listed(connection, self.spec) if self._public is None else self._public.listing()
-        # A modern one is told in its one subscription.
-        beside = lasting(connection) if connection.modern else self._wish_again(connection, again=self.was_ready)
-        await stack.enter_async_context(background(beside))
+        if connection.modern:  # it is told in its one subscription
+            beside, without = lasting(connection), "whether it goes back to the older era is not noticed"
+        else:
+            beside, without = self._wish_again(connection, again=self.was_ready), "it may tell nothing of resources"
+        await stack.enter_async_context(background(beside, self.spec.name, without))
         self._seconds = asyncio.get_running_loop().time() - began
         return connection, listing
 
@@ -219,7 +221,8 @@ class Supervisor:
         later.note(well=self.listing.whole or self._public is not None)
         with contextlib.closing(later):
             while link.lost is None:
-                async with looking_on(Listing() if self._public else self.lists.own, transport, self.adopt):
+                looked = Listing() if self._public else self.lists.own
+                async with looking_on(self.spec.name, looked, transport, self.adopt):
                     await link.wake.wait()
                 link.wake.clear()
                 if link.stale and link.lost is None:
@@ -255,7 +258,7 @@ class Supervisor:
     def suspect(self) -> None:
         """It is silent elsewhere: is it there?"""
         if self.connection is not None:
-            self.connection.link.silence(self.spec.call_timeout)
+            self.connection.link.silence(0)
 
     def adopt(self, listing: Listing, to: str = "") -> None:
         """What the server offers from now on; `to` whom: what a client with a connection of his own declares."""

@@ -12,8 +12,9 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -268,10 +269,14 @@ async def _ended(subscription: Any) -> None:
 
 
 @contextlib.asynccontextmanager
-async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """`work` is under way meanwhile. What breaks in it is logged at once: nobody waits for it."""
+async def background(
+    work: Coroutine[Any, Any, None], server: str, without: str, broken: Callable[[str], None] = lambda _why: None
+) -> AsyncIterator[None]:
+    """`work` for a server is under way meanwhile. What breaks in it is logged at once, with what that means for the
+    server (`without` it), which `broken` is told, too: nobody waits for it.
+    """
     task = asyncio.create_task(work)
-    task.add_done_callback(_say_what_broke)
+    task.add_done_callback(partial(_say_what_broke, server, without, broken))
     try:
         yield
     finally:
@@ -279,6 +284,7 @@ async def background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _say_what_broke(task: "asyncio.Task[None]") -> None:
+def _say_what_broke(server: str, without: str, broken: Callable[[str], None], task: "asyncio.Task[None]") -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("what a server says is not listened to any more", exc_info=error)
+        log.error("server %s: %s", server, without, exc_info=error)
+        broken(without)

@@ -19,6 +19,7 @@ from gateway.upstream.meter import STREAM, Meter
 from gateway.upstream.outcomes import of_status
 from gateway.upstream.response import LONG, Data, Response
 from gateway.upstream.sse import EventData
+from gateway.upstream.streams import Ear
 from gateway.values import value
 
 __all__ = ["Exchange", "Hear", "Replied", "Wire"]
@@ -99,11 +100,6 @@ class Exchange:
         if not self.answer.done():
             self.answer.set_result(answer)
 
-    @property
-    def heard(self) -> int:
-        """How much of an answer there is."""
-        return self._ceiling - self._left + (self.response.head is not None)
-
     def _take(self, piece: Data) -> None:
         head = self.response.head
         if head is None or head.content_type != "text/event-stream":
@@ -142,7 +138,7 @@ class Exchange:
 
 class Wire(asyncio.BufferedProtocol):
     """A connection. `free` is called when it can be used again, `gone` when it can't, and `unheard` when a request was
-    given up before anything of its answer came: with the moment at which it left, and the seconds that it had, or 0.
+    given up, and `ear` has heard nothing since it left: with the seconds since then, or 0 if it had not all its time.
 
     What comes is put into `room`, which connections share: it is taken out before another one is looked at.
     """
@@ -152,9 +148,11 @@ class Wire(asyncio.BufferedProtocol):
         room: memoryview,
         free: "Callable[[Wire], None]",
         gone: "Callable[[Wire], None]",
-        unheard: Callable[[float, float], None] = lambda _began, _seconds: None,
+        unheard: Callable[[float], None] = lambda _seconds: None,
+        ear: Ear | None = None,
     ) -> None:
         self._room, self._free, self._gone, self._unheard = room, free, gone, unheard
+        self._ear, self._before = ear or Ear(), 0  # ... and how much it had heard when the last request left
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -170,7 +168,7 @@ class Wire(asyncio.BufferedProtocol):
     def begin(self, exchange: Exchange, request: bytes, now: float) -> None:
         """Writes it: from here on it may have happened. `now` is the loop's time."""
         assert self._transport is not None  # noqa: S101 - for the type checker: connections are made before they begin
-        self._exchange, self._begun = exchange, now
+        self._exchange, self._begun, self._before = exchange, now, self._ear.heard
         self._transport.write(request)
 
     @property
@@ -188,8 +186,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def give_up(self, seconds: float = 0.0) -> None:
         """Nobody waits for the answer any more."""
-        if self._exchange is not None and not self._exchange.heard:
-            self._unheard(self._begun, seconds)
+        if self._exchange is not None and self._ear.heard == self._before:
+            self._unheard(min(seconds, asyncio.get_running_loop().time() - self._begun))
         self.drop()
 
     def end(self, why: str) -> None:
@@ -197,15 +195,6 @@ class Wire(asyncio.BufferedProtocol):
         if self._exchange is not None:
             self._exchange.settle(InDoubt(why))
         self.drop()
-
-    def answered_since(self, moment: float) -> bool:
-        """Whether a request that left then or later was answered."""
-        return self._exchange is None and self._begun >= moment
-
-    @property
-    def said(self) -> tuple[float, int]:
-        """Another value whenever more was heard on it; zeros before anything was."""
-        return self._stale, self._exchange.heard if self._exchange is not None else 0
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
@@ -220,6 +209,7 @@ class Wire(asyncio.BufferedProtocol):
         if exchange is None:
             self.drop()  # nobody asked it anything
             return
+        self._ear.heard += data is not None  # what is left of it was heard before
         try:
             exchange.feed(data)
         except ValueError as error:

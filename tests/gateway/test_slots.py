@@ -44,26 +44,61 @@ def test_who_has_waited_longest_is_next() -> None:
     assert order == [0, 1, 2]
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["while it waits", "as it is given to him"])
-def test_who_goes_away_leaves_his_place_to_the_next(given: bool) -> None:
+@pytest.mark.parametrize("when", ["while it waits", "as it is given to him", "and then it would be given to him"])
+def test_who_goes_away_leaves_his_place_to_the_next(when: str) -> None:
     slots = Slots(1)
 
     async def scenario() -> None:
         assert slots.take()
         goes, stays = (asyncio.ensure_future(slots.wait()) for _ in range(2))
         await asyncio.sleep(0)
-        if given:
+        if when == "as it is given to him":
             slots.give()
         goes.cancel()
+        if when == "and then it would be given to him":
+            slots.give()
         with pytest.raises(asyncio.CancelledError):
             await goes
-        if not given:
+        if when == "while it waits":
             assert not stays.done()
             slots.give()
         await stays
         assert not slots.take()
         slots.give()
         assert slots.take()
+        assert not slots.take()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["it never comes", "it comes too late"])
+def test_who_waits_no_longer_than_until_a_moment_takes_nothing_after_it(given: bool) -> None:
+    slots = Slots(1)
+
+    async def scenario() -> None:
+        assert slots.take()
+        now = asyncio.get_running_loop().time()
+        waits = asyncio.ensure_future(slots.given(now))
+        await asyncio.sleep(0)
+        if given:
+            slots.give()
+        assert await waits is False
+        if not given:
+            slots.give()
+        assert slots.take()
+
+    play(scenario)
+
+
+def test_who_is_given_a_place_in_time_has_it() -> None:
+    slots = Slots(1)
+
+    async def scenario() -> None:
+        assert slots.take()
+        waits = asyncio.ensure_future(slots.given(asyncio.get_running_loop().time() + 3600))
+        await asyncio.sleep(0)
+        slots.give()
+        assert await waits
         assert not slots.take()
 
     play(scenario)

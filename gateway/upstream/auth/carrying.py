@@ -19,7 +19,7 @@ from gateway.errors import StoreError, UpstreamUnavailable
 from gateway.reach import origin
 from gateway.upstream.auth.credentials import Carrier, Credentials
 from gateway.upstream.auth.scopes import challenge_in, lacking, named
-from gateway.upstream.outcomes import TRANSPORT_ERROR, Fate, transport_error
+from gateway.upstream.outcomes import HELD_BACK, Fate, transport_error
 from gateway.upstream.pool import Pool, Replied
 from gateway.upstream.safe_transport import LIMITS
 from gateway.upstream.spec import Http
@@ -77,9 +77,9 @@ async def _carried(pool: Pool, carrier: Carrier, subject: Subject | None, messag
                 return attempts.refused(challenge)
             headers = again
     except TimeoutError:
-        return _refusal("unsent", f"no token came within {timeout:.3g} s")
+        return _refusal("unsent", f"no token came within {timeout:.3g} s", HELD_BACK)
     except (UpstreamUnavailable, StoreError) as error:
-        return _refusal("unsent", _why(error))
+        return _refusal("unsent", _why(error), HELD_BACK)
 
 
 class Attempts:
@@ -128,7 +128,7 @@ def _left(end: float) -> float:
     return max(0.001, end - asyncio.get_running_loop().time())
 
 
-def _refusal(fate: Fate, why: str, code: int = TRANSPORT_ERROR) -> Replied:
+def _refusal(fate: Fate, why: str, code: int) -> Replied:
     return Replied({"error": transport_error(fate, why, code).model_dump()})
 
 
@@ -162,7 +162,7 @@ class CarryingTransport(httpx2.AsyncBaseTransport):
         except (UpstreamUnavailable, StoreError) as error:
             if request.method != "POST":
                 raise httpx2.ConnectError(_why(error)) from None
-            return _answered(request, _refusal("unsent", _why(error)))
+            return _answered(request, _refusal("unsent", _why(error), HELD_BACK))
 
     async def _carried(self, request: httpx2.Request) -> httpx2.Response:
         attempts = Attempts(self._carrier.credentials, self._carrier.owner)

@@ -1,6 +1,7 @@
 """What a link remembers, and what both lanes put around a call."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -19,6 +20,7 @@ from gateway.upstream.connection import CLIENT, Connection, Link
 from gateway.upstream.streams import Exchange
 from gateway.upstream.talk import Talk
 from gateway.upstream.wanted import Wanted
+from tests.gateway.upstream.test_pool import JSON, Seen, length, served
 
 TEXT = '{"f":1e+16,"n":12345678901234567890,"region":"Zürich"}'
 
@@ -119,6 +121,16 @@ def test_a_request_that_was_never_read_says_that_nobody_may_be_there() -> None:
     assert given_up(is_not_read) == (Unsent("no answer within 0.01 s"), True, SHORT)
 
 
+def test_a_request_that_was_never_read_says_nothing_of_a_server_that_spoke_meanwhile() -> None:
+    """It may be at another one, which it answers."""
+
+    async def speaks(exchange: Exchange, _request_id: str) -> None:
+        exchange.hear()
+        await asyncio.Event().wait()
+
+    assert given_up(speaks) == (Unsent("no answer within 0.01 s"), False, 0.0)
+
+
 def test_a_request_since_which_nothing_was_heard_says_so_too() -> None:
     async def is_silent(exchange: Exchange, request_id: str) -> None:
         left(exchange, request_id)
@@ -188,5 +200,55 @@ def test_a_call_to_a_modern_server_that_is_gone_was_not_sent(start_http: Any, ca
             process.kill()
             process.communicate()
             assert isinstance(await up.forward(call("echo/count"), timeout=0.3, meta={}), Unsent)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_heard_on_the_fast_lane_is_known_to_the_connection(mirror: str, call: Any) -> None:
+    async def scenario() -> None:
+        async with Upstreams({"s": ServerSpec("s", Http(mirror), era="modern")}) as up:
+            connection = up._servers["s"].connection  # noqa: SLF001 - whom the pulse asks
+            assert connection is not None
+            before = connection.said()
+            assert isinstance(await up.forward(call("s/act"), timeout=30, meta={}), Answered)
+            assert connection.said() != before
+
+    asyncio.run(scenario())
+
+
+async def holds_calls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Seen) -> None:
+    """A modern server that answers everything but calls."""
+    common = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
+    results: dict[str, dict[str, Any]] = {
+        "server/discover": {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}},
+        "tools/list": {"tools": [{"name": "act", "inputSchema": {"type": "object"}}]},
+    }
+    while True:
+        await seen.request(reader)
+        message = json.loads(seen.requests[-1].partition(b"\r\n\r\n")[2])
+        found = results.get(message["method"])
+        if found is None:
+            await reader.read()  # until nobody waits for it any more
+            return
+        body = json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": {**found, **common}}).encode()
+        writer.write(JSON + length(body))
+
+
+def test_who_finds_no_free_connection_does_not_lose_those_of_the_others(
+    call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.upstream.pool.MAX_CONNECTIONS", 1)
+
+    async def scenario() -> None:
+        async with served(holds_calls) as (url, seen), Upstreams({"s": ServerSpec("s", Http(url), era="modern")}) as up:
+            seen.arrived.clear()
+            first = asyncio.ensure_future(up.forward(call("s/act"), timeout=30, meta={}))
+            await asyncio.wait_for(seen.arrived.wait(), 30)
+            assert isinstance(await up.forward(call("s/act"), timeout=0.01, meta={}), Unsent)
+            connection = up._servers["s"].connection  # noqa: SLF001 - nobody tells
+            assert connection is not None
+            assert connection.link.lost is None
+            assert not first.done()
+            first.cancel()
 
     asyncio.run(scenario())

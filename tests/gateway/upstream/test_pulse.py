@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,8 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams, process, pulse
-from gateway.upstream.pulse import SILENT, answers
+from gateway.upstream.outcomes import HELD_BACK, Fate, transport_error
+from gateway.upstream.pulse import SILENT, UNWATCHED, answers
 
 
 @pytest.fixture
@@ -256,8 +257,8 @@ def test_who_answers_with_an_error_or_speaks_of_something_else_is_there() -> Non
         def __init__(self, error: Exception, *said: int) -> None:
             self._error, self._said = error, list(said)
 
-        def said(self) -> frozenset[tuple[object, object]]:
-            return frozenset({("messages", self._said.pop(0))})
+        def said(self) -> tuple[int, int]:
+            return self._said.pop(0), 0
 
         async def ask(self, _method: str, _params: Any, _seconds: float) -> None:
             raise self._error
@@ -269,3 +270,107 @@ def test_who_answers_with_an_error_or_speaks_of_something_else_is_there() -> Non
     assert asyncio.run(of(MCPError(-32601, "Method not found"), 1, 1))
     assert asyncio.run(of(TimeoutError(), 1, 2))
     assert not asyncio.run(of(TimeoutError(), 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("fate", "there"), [("refused", True), ("session_lost", True), ("unsent", False), ("in_doubt", False)]
+)
+def test_what_our_own_transport_says_of_a_question_is_no_answer(fate: Fate, there: bool) -> None:
+    async def of(heard: int) -> bool:
+        asked: Any = Asked([MCPError.from_error_data(transport_error(fate, "no connection within 15 s"))], heard)
+        return await answers(asked, 0)  # over as soon as it waits
+
+    assert asyncio.run(of(heard=0)) is there
+    assert asyncio.run(of(heard=1))  # of something else
+
+
+def test_who_could_not_be_reached_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulse, "AGAIN", 0.0)
+    lost = [MCPError.from_error_data(transport_error(fate, "gone")) for fate in ("unsent", "in_doubt")]
+
+    async def scenario() -> None:
+        asked: Any = Asked([*lost, None])
+        assert await answers(asked, 3600)
+        assert asked.comes == []
+
+    asyncio.run(scenario())
+
+
+def test_for_want_of_credentials_nobody_is_taken_for_gone() -> None:
+    """Nothing was asked then."""
+
+    async def scenario() -> None:
+        asked: Any = Asked([MCPError.from_error_data(transport_error("unsent", "log in", HELD_BACK))])
+        assert await answers(asked, 0)
+
+    asyncio.run(scenario())
+
+
+class Asked:
+    """A connection that is asked: what comes of it, one after the other, and how much is heard beside."""
+
+    modern = True
+
+    def __init__(self, comes: Sequence[Exception | None], heard: int = 0) -> None:
+        self.comes, self._heard, self._beside = list(comes), 0, heard
+
+    def said(self) -> tuple[int, int]:
+        return self._heard, 0
+
+    async def ask(self, _method: str, _params: Any, _seconds: float) -> None:
+        self._heard += self._beside
+        if (error := self.comes.pop(0)) is not None:
+            raise error
+
+
+def test_who_can_not_be_watched_over_is_lost_and_it_is_said_of_whom(
+    hostile: Any,
+    upstreams: Any,
+    call: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+) -> None:
+    fifo = tmp_path / "told"
+    os.mkfifo(fifo)
+
+    async def breaks(_connection: Any, _seconds: float) -> bool:
+        raise RuntimeError("a defect of ours")
+
+    monkeypatch.setattr(pulse, "answers", breaks)
+    monkeypatch.setattr(process, "GRACE", 0.01)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("freezes", call_timeout=3600)) as up:
+            begun = asyncio.create_task(up.forward(call("freezes/act", {"fifo": str(fifo)}), timeout=3600, meta={}))
+            assert await asyncio.to_thread(fifo.read_text, encoding="utf-8") == "frozen"
+            up._servers["freezes"].suspect()  # noqa: SLF001 - as a call would that nobody waits for any more
+            outcome = await asyncio.wait_for(begun, 60)
+            assert outcome == InDoubt(f"server `freezes`: the connection ended before the answer came: {UNWATCHED}")
+
+    asyncio.run(asyncio.wait_for(scenario(), 120))
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.getMessage() == f"server freezes: {UNWATCHED}"
+
+
+def test_who_is_silent_elsewhere_has_all_of_his_time_here(
+    hostile: Any, upstreams: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was heard of him here is not known there: he may be at a long call."""
+    asked: list[float] = []
+    over = asyncio.Event()
+
+    async def told(_connection: Any, seconds: float) -> bool:
+        asked.append(seconds)
+        over.set()
+        return True
+
+    monkeypatch.setattr(pulse, "answers", told)
+
+    async def scenario() -> None:
+        async with upstreams(hostile("freezes", call_timeout=3600)) as up:
+            up._servers["freezes"].suspect()  # noqa: SLF001 - as a private connection would that was lost
+            await over.wait()
+
+    asyncio.run(asyncio.wait_for(scenario(), 120))
+    assert asked == [3600]

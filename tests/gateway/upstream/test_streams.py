@@ -88,6 +88,9 @@ def test_it_is_known_whether_anything_was_heard_since_a_request_left() -> None:
         failed = transport_error("in_doubt", "made on this side")
         assert not wire.exchange.answered(types.JSONRPCError(jsonrpc="2.0", id="x", error=failed))
         assert wire.exchange.silent_since("a")
+        unsent = transport_error("unsent", "nobody is there")
+        assert wire.exchange.answered(types.JSONRPCError(jsonrpc="2.0", id="x", error=unsent))  # no more comes of it
+        assert wire.exchange.silent_since("a")
         await wire.outgoing.send(request("b", {}))
         assert wire.exchange.answered(types.JSONRPCResponse(jsonrpc="2.0", id="b", result={}))
         assert not wire.exchange.silent_since("a")

@@ -140,7 +140,7 @@ class Watching:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(60), background(watch(self.connection, self.watched)):
+        async with asyncio.timeout(60), background(watch(self.connection, self.watched), "s", "nothing is heard"):
             yield
 
     async def wish(self, *uris: str) -> list[bool]:
@@ -343,13 +343,16 @@ def test_subscriptions_are_counted() -> None:
     assert watched.uris == []
 
 
-def test_what_breaks_in_the_background_is_said_at_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_breaks_in_the_background_is_said_at_once_with_whose_it_was(caplog: pytest.LogCaptureFixture) -> None:
     async def breaks() -> None:
         raise RuntimeError("a defect of ours")
 
     async def scenario() -> None:
-        async with background(breaks()), asyncio.timeout(60):
-            while "a defect of ours" not in caplog.text:  # noqa: ASYNC110 - a log has no event
-                await asyncio.sleep(0)
+        told: asyncio.Queue[str] = asyncio.Queue()
+        async with background(breaks(), "desk", "its stars are not counted", told.put_nowait), asyncio.timeout(60):
+            assert await told.get() == "its stars are not counted"
 
     asyncio.run(scenario())
+    (record,) = caplog.records
+    assert record.getMessage() == "server desk: its stars are not counted"
+    assert "a defect of ours" in caplog.text

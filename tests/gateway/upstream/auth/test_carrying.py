@@ -25,10 +25,12 @@ from gateway.upstream.auth.subject_tokens import SubjectTokens
 from gateway.upstream.auth.user_tokens import UserTokens
 from gateway.upstream.auth.vault import Binding, Vault
 from gateway.upstream.pool import Pool, Replied
+from gateway.upstream.pulse import answers
 from gateway.upstream.spec import Era
 from tests.fixtures.auth_server import SECRET, AuthServer
 from tests.gateway.upstream.auth.conftest import ANN, BOB
-from tests.gateway.upstream.test_pool import BODY, answers, served
+from tests.gateway.upstream.test_pool import BODY, served
+from tests.gateway.upstream.test_pool import answers as answering
 
 
 @dataclass
@@ -149,6 +151,21 @@ def test_a_log_in_that_is_taken_away_in_between_fails_the_call_and_nothing_else(
                 await place.log_in()
                 assert await place.said(up) == "ann"
                 assert up.status()[0].restarts == 0
+
+    asyncio.run(go())
+
+
+def test_a_server_that_can_not_be_asked_for_want_of_a_log_in_is_not_taken_for_gone(place: Place) -> None:
+    async def go() -> None:
+        await place.log_in()
+        async with place.connected() as up:
+            for kept in list(place.vault.all()):
+                place.vault.remove(kept.binding)
+            connection = up._servers["tracker"].connection  # noqa: SLF001 - whom the pulse asks
+            assert connection is not None
+            before = connection.said()
+            assert await answers(connection, 5)
+            assert connection.said() == before
 
     asyncio.run(go())
 
@@ -360,7 +377,7 @@ class Source:
 
 async def sent(response: bytes, timeout: float = 30) -> tuple[Any, list[bytes]]:
     """What comes of a call that is answered with these bytes, and what the server was sent."""
-    async with served(answers(response)) as (url, seen):
+    async with served(answering(response)) as (url, seen):
         pool = Pool(Http(url), connect_timeout=60)
         reply = await post(pool, Carrier(Credentials(Source())), None, Message(1, BODY, {}), timeout)
         await pool.aclose()
