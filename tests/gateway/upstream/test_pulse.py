@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 
 from gateway.call import Answered, InDoubt, Unsent
 from gateway.upstream import Http, ServerSpec, Upstreams, process, pulse
+from gateway.upstream.gathered import declared
 from gateway.upstream.outcomes import HELD_BACK, Fate, transport_error
 from gateway.upstream.pulse import SILENT, UNWATCHED, answers
 
@@ -183,6 +184,9 @@ def test_a_server_that_hangs_on_a_clients_own_connection_is_missing_for_all(mirr
     async def scenario() -> None:
         async with Upstreams({"s": ServerSpec("s", Http(url), era="legacy")}) as up:
             assert isinstance(await up.forward(call("s/act"), timeout=60, meta={}, caller=asker), Answered)
+            lists = up._servers["s"].lists  # noqa: SLF001
+            while not lists.knows(declared(asker.capabilities)):  # noqa: ASYNC110 - what it lists to him is on its way
+                await asyncio.sleep(0.01)
             gone = asyncio.create_task(until(up, lambda: up.catalogue.missing == {"s": SILENT}))
             server.send_signal(signal.SIGSTOP)
             await asyncio.to_thread(os.waitpid, server.pid, os.WUNTRACED)  # until it has stopped
