@@ -87,6 +87,8 @@ class Private:
     def _given_back(self, own: _Own) -> None:
         own.users -= 1
         own.seen = asyncio.get_running_loop().time()
+        if not (own.users or self._apart() or self._public.told(own.key[1])):
+            own.server.relist()  # some have more for who can be asked more; asked for while nothing else waits there
         self._sweep_later()
 
     async def _taken(self, caller: Caller, subject: Subject | None) -> "_Own | str":
@@ -103,8 +105,6 @@ class Private:
             self._given_back(own)
             raise
         if own.server.available or own.server.was_ready:
-            if not (self._apart() or self._public.told(declared(relayed(caller.capabilities)))):
-                own.server.relist()  # some servers have more for a client that can be asked more
             return own
         own.users -= 1
         if own.server.refused and not own.server.per_subject and own in self._open:
