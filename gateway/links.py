@@ -16,7 +16,7 @@ from gateway.verbatim import altered
 
 __all__ = ["linked", "linked_state", "uri_of"]
 
-MOST_LOOKED_UP = 100  # links of one result: each is held against all templates
+MOST_LOOKED_AT = 1000  # templates for one result: each link is held against all there are
 _LINK = "resource_link"
 
 _Change = Callable[[Any], Any]
@@ -43,14 +43,14 @@ class _Names:
     """How the client knows what one result of this server names."""
 
     def __init__(self, server: str, uris: Uris) -> None:
-        self._server, self._uris, self._left = server, uris, MOST_LOOKED_UP
+        self._server, self._uris, self._left = server, uris, MOST_LOOKED_AT
 
     def exposed(self, uri: str) -> str:
         return self._uris.exposed(self._server, uri)
 
     def of_link(self, uri: str) -> str:
-        self._left -= 1
-        return self._uris.readable(self._server, uri) if self._left >= 0 else self.exposed(uri)
+        self._left -= 1 + len(self._uris.templates)
+        return self._uris.readable(self._server, uri, look=self._left >= 0)
 
 
 def linked_state(state: JsonObject, server: str, uris: Uris) -> JsonObject:

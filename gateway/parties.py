@@ -32,7 +32,7 @@ class Upstream(Protocol):
         """Sends the call's exact arguments, once. Never raises for what a server does. `timeout` is in seconds.
 
         `answers` are `inputResponses` and `requestState` of a further round. `objection` is asked in the last moment,
-        after all waiting: the call does not leave if there is one.
+        when there is a connection to its server: the call does not leave if there is one.
         """
         ...
 

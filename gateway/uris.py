@@ -109,14 +109,16 @@ class Uris:
         """A server's own URI as clients know it."""
         return _exposed(f"{server}/{uri}", self.shared)
 
-    def readable(self, server: str, uri: str) -> str:
+    def readable(self, server: str, uri: str, *, look: bool = True) -> str:
         """The same for a link, which need not be listed: one that does not lead to its own server is named so that it
-        does. What stands on the web is read there.
+        does; without a `look`, which is one at each template, also one that might. What is on the web is read there.
         """
         known = self.exposed(server, uri)
         if known != uri or server not in self.servers or uri[:8].lower().startswith(_WEB):
             return known
-        found = self.route(uri)
+        if (server, uri) in self.own or (server, uri) in self.interfaces:
+            return uri
+        found = self.route(uri) if look else None
         return uri if found is not None and found.server == server else qualified(f"{server}/{uri}")
 
     def template(self, text: str) -> Offer | None:

@@ -34,7 +34,7 @@ async def forward(server: Supervisor, call: Call, errand: Errand) -> Outcome:
         connection = await server.reached(min(PATIENCE, timeout))
         if connection is None:
             return Unsent(f"server `{name}` is down: {away(server.missing, call.subject.user)}")
-        timeout -= time.monotonic() - began
+        timeout = max(0.1, timeout - (time.monotonic() - began))
     tool = server.listing.tools.get(split_path(call.path)[1]) if call.action == "call" else None
     if tool is None and call.action == "call":
         return Unsent(f"server `{name}` has no tool `{split_path(call.path)[1]}`")

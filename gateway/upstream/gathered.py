@@ -11,11 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.call import JsonObject
+from gateway.caller import ASKING
 from gateway.upstream.listing import Listing
 
 __all__ = ["Gathered", "declared"]
 
-MOST = 16  # sets of capabilities; those that were told first give way
+MOST = 16  # sets of capabilities; there is no list of others, which clients could make up without end
+_PARTS = ("form", "url", "tools", "context", "listChanged")  # of what they can be asked
 
 
 class Gathered:
@@ -27,7 +29,7 @@ class Gathered:
 
     def knows(self, to: str) -> bool:
         """Whether it was listed to somebody who declared this."""
-        return not to or to in self._by
+        return not to or to in self._by or len(self._by) > MOST
 
     def begin(self, listing: Listing) -> None:
         """The public connection is a new one: the server may be another by now."""
@@ -35,19 +37,44 @@ class Gathered:
         self.take(listing)
 
     def take(self, listing: Listing, to: str = "") -> None:
-        """What was listed just now, to somebody who declared this; `""`: on the public connection."""
+        """What was listed just now, to somebody who declared this; `""`: on the public connection. What that lists no
+        more is nobody's any more.
+        """
+        if to not in self._by and self.knows(to) and to:
+            return
         self._by.pop(to, None)
         if not to:
-            self.own = self.own.followed_by(listing)
+            before, self.own = self.own, self.own.followed_by(listing)
+            self._by = {one: _without(lists, before, self.own) for one, lists in self._by.items()}
         self._by[to] = _sharing(listing, self.all) if to else self.own
-        if len(self._by) > MOST:
-            self._by.pop(next(one for one in self._by if one))
         self.all = self.all.followed_by(_together(self.own, self._by))
 
 
 def declared(capabilities: JsonObject) -> str:
-    """What a client says that he can be asked, for comparison; `""` where that is nothing."""
-    return json.dumps(capabilities, sort_keys=True) if capabilities else ""
+    """What a client says that he can be asked, for comparison; `""` where that is nothing. Of his own words it holds
+    the names of extensions alone.
+    """
+    asked = {
+        name: [part for part in _PARTS if part in said]
+        for name in ASKING
+        if isinstance(said := capabilities.get(name), Mapping)
+    }
+    extensions = capabilities.get("extensions")
+    if isinstance(extensions, Mapping) and extensions:
+        asked["extensions"] = sorted(extensions)
+    return json.dumps(asked, sort_keys=True) if asked else ""
+
+
+def _without(listing: Listing, before: Listing, now: Listing) -> Listing:
+    """A list that was told beside the public one, without what that has lost."""
+    lost = before.tools.keys() - now.tools.keys()
+    gone = {(one.kind, one.name) for one in before.offers} - {(one.kind, one.name) for one in now.offers}
+    if not lost and not gone:
+        return listing
+    tools = {name: tool for name, tool in listing.tools.items() if name not in lost}
+    return replace(
+        listing, tools=tools, offers=tuple(one for one in listing.offers if (one.kind, one.name) not in gone)
+    )
 
 
 def _sharing(listing: Listing, known: Listing) -> Listing:
@@ -57,7 +84,7 @@ def _sharing(listing: Listing, known: Listing) -> Listing:
 
 
 def _together(own: Listing, lists: Mapping[str, Listing]) -> Listing:
-    """In the order of the public one, which says what is still to be looked at."""
+    """In the order of the public one, which says what is still to be looked at, and what the server says of itself."""
     if len(lists) == 1:
         return own
     told = (own, *lists.values())
@@ -67,5 +94,4 @@ def _together(own: Listing, lists: Mapping[str, Listing]) -> Listing:
         tools={name: tool for each in told for name, tool in each.tools.items()},
         rejected={path: why for each in told for path, why in each.rejected.items()},
         offers=tuple(offers.values()),
-        about=told[-1].about,
     )

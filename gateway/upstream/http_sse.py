@@ -32,6 +32,7 @@ __all__ = ["MOST", "MOST_BESIDE", "Posts", "http_sse"]
 MOST = 128  # requests that a server may keep at once, each until it has done what it says
 MOST_BESIDE = 32  # ... and of what does not wait behind them: answers, notifications, `ping`
 CALLED_OFF = 0.5  # seconds for a POST to be answered before its request is cancelled: by then the server has read it
+MOST_ANSWERS = 1000  # that wait, to a server that asks and does not take them; it gets no more of them
 _TAKEN = 65536  # bytes of what it says to a POST that it took: nobody reads them
 _INITIALIZED, _CANCELLED = "notifications/initialized", "notifications/cancelled"
 _JSON = {"content-type": "application/json"}
@@ -170,7 +171,8 @@ class Posts(ObjectSendStream[SessionMessage]):
 
     def tell(self, exchange: Exchange) -> None:
         """What the server was not told after all, and what it may not have read yet, is noted there."""
-        self.unsent, exchange.unread = exchange.over, lambda: self._beside.afoot > 0
+        self.unsent = exchange.over
+        exchange.unread = lambda: self._beside.afoot > 0 or any(one not in exchange.frozen for one in self._open)
 
     def close(self) -> None:
         """No more is begun."""
@@ -191,6 +193,8 @@ class Posts(ObjectSendStream[SessionMessage]):
         method = getattr(item.message, "method", "")
         if method == _CANCELLED:
             self._call_off(item.message)
+            return
+        if not method and self._beside.afoot >= MOST_ANSWERS:
             return
         beside = method == "ping" or not isinstance(item.message, types.JSONRPCRequest)
         post = self._begin(item.message, self._beside if beside else self._requests)

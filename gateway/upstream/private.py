@@ -16,6 +16,7 @@ wherever a process says that its lists have changed; all of it together is what 
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -49,6 +50,7 @@ class _Own:
     key: _Key
     server: Supervisor
     task: "asyncio.Task[None]"
+    declared: str = ""
     users: int = 0
     seen: float = field(default=0.0)
 
@@ -87,7 +89,7 @@ class Private:
     def _given_back(self, own: _Own) -> None:
         own.users -= 1
         own.seen = asyncio.get_running_loop().time()
-        if not (own.users or self._apart() or self._public.told(own.key[1])):
+        if not (own.users or self._apart() or self._public.told(own.declared)):
             own.server.relist()  # some have more for who can be asked more; asked for while nothing else waits there
         self._sweep_later()
 
@@ -128,7 +130,7 @@ class Private:
             capabilities=relayed(caller.capabilities),
             public=replace(self._public, watched=Watched()) if self._apart() else self._public,
         )
-        own = _Own(key, server, server.start())
+        own = _Own(key, server, server.start(), declared(relayed(caller.capabilities)))
         self._open.append(own)
         return own
 
@@ -196,5 +198,6 @@ def _unheard(_uri: str) -> None:
 
 def _key(caller: Caller, subject: Subject | None) -> _Key:
     """Who may share one. Those who can't be asked share by subject alone."""
+    capabilities = json.dumps(relayed(caller.capabilities), sort_keys=True)
     who = subject.person if subject else ("", "")
-    return (caller.key if asks(caller.capabilities) else "", declared(relayed(caller.capabilities)), *who)
+    return (caller.key if asks(caller.capabilities) else "", capabilities, *who)

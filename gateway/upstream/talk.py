@@ -144,7 +144,7 @@ class Talk:
         caller = self._whose(about) if self._may_ask else None
         if request.method not in QUESTIONS or caller is None or not asks(caller.capabilities):
             return False
-        if len(self._questions) >= MOST_QUESTIONS:
+        if len(self._questions) >= MOST_QUESTIONS or request.id in self._questions:
             return False
         task = asyncio.ensure_future(self._answer(request, caller, send))
         self._questions[request.id] = task

@@ -85,10 +85,16 @@ def test_a_link_leads_to_the_server_that_gave_it(server: str, uri: str, told: st
     assert linked(embedded, server, APART) is embedded  # it is there already
 
 
-def test_of_very_many_links_the_first_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(links, "MOST_LOOKED_UP", 2)
-    told = linked({"content": [{**LINK, "uri": "x:new"}] * 3}, "a", APART)["content"]
-    assert [one["uri"] for one in told] == ["toolgate://a/x:new"] * 2 + ["x:new"]
+def test_beyond_so_many_templates_a_link_is_named_in_the_form_that_is_always_understood(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(links, "MOST_LOOKED_AT", 3)  # one template, and two links
+    told = linked({"content": [{**LINK, "uri": uri} for uri in ("b:1", "b:1", "https://x.example", "x:1")]}, "b", APART)
+    assert [one["uri"] for one in told["content"]] == [
+        "b:1", "toolgate://b/b:1", "https://x.example", "toolgate://b/x:1",
+    ]  # fmt: skip
+    listed = linked({"content": [{**LINK, "uri": "x:1"}] * 3}, "a", APART)["content"]
+    assert [one["uri"] for one in listed] == ["x:1"] * 3
 
 
 def test_beside_a_name_that_is_another_one_a_result_keeps_its_text() -> None:

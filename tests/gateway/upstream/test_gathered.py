@@ -51,7 +51,17 @@ def test_resources_reasons_and_instructions_are_gathered_too() -> None:
     gathered.take(Listing(offers=(mine, more), rejected={"e/#2": "worse"}, about=About("after")), ASKS)
     assert gathered.all.offers == (mine, more)
     assert set(gathered.all.rejected) == {"e/#1", "e/#2"}
-    assert gathered.all.about.instructions == "after"
+    assert gathered.all.about.instructions == "before"  # what it says of itself to all
+
+
+def test_what_all_are_not_listed_any_more_is_nobodys() -> None:
+    gathered = Gathered()
+    offer = Offer("resource", "e", "x:1", {"uri": "x:1"})
+    gathered.begin(replace(listing("a", "b"), offers=(offer,)))
+    gathered.take(replace(listing("a", "b", "ask"), offers=(offer, replace(offer, name="x:2"))), ASKS)
+    gathered.take(listing("a"))
+    assert sorted(gathered.all.tools) == ["a", "ask"]
+    assert [one.name for one in gathered.all.offers] == ["x:2"]
 
 
 def test_a_new_connection_of_all_begins_anew_and_alone_it_is_kept_as_it_is() -> None:
@@ -67,6 +77,12 @@ def test_there_is_an_end_to_what_clients_can_declare() -> None:
     gathered = Gathered()
     gathered.begin(listing("a"))
     for number in range(3 * MOST):
-        gathered.take(listing(f"t{number}"), declared({"elicitation": {"x": number}}))
-    assert "a" in gathered.all.tools
-    assert len(gathered.all.tools) <= MOST
+        gathered.take(listing(f"t{number}"), declared({"extensions": {f"x/{number}": {}}}))
+    assert sorted(gathered.all.tools) == sorted(["a", *(f"t{number}" for number in range(MOST))])
+    assert gathered.knows(declared({"extensions": {"x/new": {}}}))  # nobody is asked in vain
+
+
+def test_in_other_words_the_same_is_declared() -> None:
+    assert declared({"elicitation": {"x": 1}, "roots": None}) == ASKS
+    assert declared({"elicitation": {"url": {}}}) != ASKS
+    assert declared({"extensions": {"x/ui": {"a": 1}}}) == declared({"extensions": {"x/ui": {}}}) != ""

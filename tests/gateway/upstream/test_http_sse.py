@@ -342,6 +342,20 @@ def test_a_server_that_takes_nothing_is_told_no_courtesies(monkeypatch: pytest.M
     within(Desk, work)
 
 
+def test_a_server_that_asks_without_end_and_takes_no_answers_gets_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "MOST_ANSWERS", 3)
+
+    async def work(_read: Any, write: Any, desk: Desk, _broken: list[str]) -> None:
+        desk.reading.clear()
+        waiting = [await under_way(write.send(said_back(name))) for name in "abcd"]
+        assert [task.done() for task in waiting] == [False, False, False, True]
+        desk.reading.set()
+        await asyncio.gather(*waiting)
+        await desk.took("a", "b", "c")
+
+    within(Desk, work)
+
+
 OWN = b'{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":"bad","data":{"n":1.0}}}'
 
 
@@ -409,8 +423,13 @@ def test_when_the_stream_ends_what_waits_is_unsent_and_nothing_more_is_begun() -
 
 def test_as_long_as_an_answer_or_a_notification_may_be_unread_errors_may_be_about_it() -> None:
     async def work(_read: Any, write: Any, desk: Desk, _broken: list[str]) -> None:
-        write.tell(exchange := Exchange())
+        write.tell(exchange := Exchange(frozen={"a": {}}))
         await write.send(asked("a"))
+        assert not exchange.unread()
+        await write.send(asked("own", "tools/list"))  # side by side they may be read in any order
+        assert exchange.unread()
+        desk.settle("own")
+        await anyio.wait_all_tasks_blocked()
         assert not exchange.unread()
         await write.send(said_back("question"))
         assert exchange.unread()

@@ -273,6 +273,10 @@ def test_questions_end_when_the_server_withdraws_them_and_when_nobody_is_served_
                 assert talk.asked(question(number), sent)
             assert not talk.asked(question(99), sent)
             await asyncio.sleep(0)
+            talk.hear({"method": "notifications/cancelled", "params": {"requestId": 2}})
+            await settled()
+            assert not talk.asked(question(1), sent)  # one of this name is open: it would be lost sight of
+            assert talk.asked(question(2), sent)
             talk.hear({"method": "notifications/cancelled", "params": {"requestId": 1}})
             await settled()
             assert talk.asked(question(99), sent)
